@@ -1,0 +1,45 @@
+"""Array functions: `jax.Array` in, `jax.Array` out, with PyTorch's names, signatures, dtypes, shapes and errors.
+
+Every function here is pure, usable from plain JAX code, and knows nothing of Tensors, recording or modules.
+
+Conventions:
+    * Parameters have PyTorch's names, order and defaults. A parameter annotated ``Array`` takes an array; one
+      annotated ``Scalar`` takes a Python number that stays a run-time input of the compiled program (inside the
+      program it is a `Number`; do arithmetic with it or call `as_array`, never branch on it); every other
+      parameter is static: an ordinary Python value, a constant of the program.
+    * Type promotion is `promote` / `promote_float` / `result_type` from ``_number``; never JAX's own.
+    * Several results are a tuple, or the named tuple from `funcgrad._return_types` where PyTorch has one.
+    * Bad input raises PyTorch's class with PyTorch's wording, from shapes and dtypes alone.
+    * Gradients are JAX's own wherever those are PyTorch's; where the convention differs (ties, kinks, zeros) the
+      function says so in a comment and uses `jax.custom_jvp` (which also gives second derivatives).
+    * They run with 64-bit types enabled, so every literal array needs an explicit dtype.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_FAMILIES = {
+    "": "pointwise comparison reduction sorting shape indexing creation linalg_basic complex windows spectral",
+    "linalg": "linalg",
+    "fft": "fft",
+    "special": "special",
+    "nn.functional": "activation convolution pooling normalization loss embedding attention recurrent padding "
+    "upsampling distance dropout",
+}
+
+
+def _load(names: str) -> list:
+    found = []
+    for name in names.split():
+        try:
+            found.append(importlib.import_module(f"funcgrad.ops.{name}"))
+        except ModuleNotFoundError as e:
+            if e.name != f"funcgrad.ops.{name}":
+                raise
+    return found
+
+
+NAMESPACES = {namespace: _load(names) for namespace, names in _FAMILIES.items()}
+NAMESPACES[""] += NAMESPACES["nn.functional"]
+NAMESPACES["nn.functional"] = NAMESPACES["nn.functional"] + NAMESPACES[""]
