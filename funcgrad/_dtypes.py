@@ -154,7 +154,7 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     if a in _FLOAT8 or b in _FLOAT8:
         raise _unpromotable("Float8 Types", a, b)
     lower, higher = (b, a) if b.category < a.category else (a, b)
-    if higher.category == INTEGER and (a in _UNSIGNED_WIDE or b in _UNSIGNED_WIDE):
+    if higher.category in (INTEGER, COMPLEX) and (a in _UNSIGNED_WIDE or b in _UNSIGNED_WIDE):
         raise _unpromotable("uint16, uint32, uint64 types", a, b)
     if lower.category < higher.category:
         return complex128 if higher.is_complex and lower is float64 else higher
