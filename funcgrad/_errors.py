@@ -29,3 +29,50 @@ def wrap_dims(dims, ndim: int) -> tuple[int, ...]:
 def unsupported(path: str, why: str = "") -> NotImplementedError:
     """The error for a feature PyTorch has and funcgrad does not (yet)."""
     return NotImplementedError(f"{path} is not supported by funcgrad" + (f": {why}" if why else ""))
+
+
+def broadcast_shapes(*shapes) -> tuple[int, ...]:
+    """The common shape of an elementwise op's operands.
+
+    Raises:
+        RuntimeError: two sizes at one (right-aligned) dimension differ and neither is 1.
+    """
+    result: tuple[int, ...] = ()
+    for shape in shapes:
+        shape = tuple(shape)
+        if shape != result:
+            result = _broadcast_pair(result, shape)
+    return result
+
+
+def _broadcast_pair(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    ndim = max(len(a), len(b))
+    long_a, long_b = (1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b
+    for i in reversed(range(ndim)):
+        if long_a[i] != long_b[i] and 1 not in (long_a[i], long_b[i]):
+            raise RuntimeError(
+                f"The size of tensor a ({long_a[i]}) must match the size of tensor b ({long_b[i]}) "
+                f"at non-singleton dimension {i}"
+            )
+    return tuple(y if x == 1 else x for x, y in zip(long_a, long_b))
+
+
+def _kind(d) -> str:
+    if d.category == 1:
+        return "u" if d.name in ("uint16", "uint32", "uint64") else "i"
+    if d.category == 2:
+        return "8" if d.itemsize == 1 else "h" if d.itemsize == 2 else "f"
+    return "b" if d.category == 0 else "c"
+
+
+def check_dtype(kernel: str, d, kinds: str) -> None:
+    """Raise PyTorch's error for a dtype that its CPU kernel lacks.
+
+    Args:
+        kernel: the kernel's name in PyTorch's message, such as ``bitwise_and_cpu``.
+        d: a `_dtypes.dtype`.
+        kinds: what the kernel has: ``b`` bool, ``i`` integers, ``u`` uint16 to uint64, ``f`` float32 and float64,
+            ``h`` float16 and bfloat16, ``8`` the 8-bit floats, ``c`` complex.
+    """
+    if _kind(d) not in kinds:
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")

@@ -20,7 +20,7 @@ from __future__ import annotations
 import importlib
 
 _FAMILIES = {
-    "": "pointwise comparison reduction sorting shape indexing creation linalg_basic complex windows spectral",
+    "": "pointwise arithmetic comparison reduction sorting shape indexing creation linalg_basic complex windows spectral",
     "linalg": "linalg",
     "fft": "fft",
     "special": "special",

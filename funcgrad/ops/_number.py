@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from funcgrad import _dtypes
+from funcgrad import _dtypes, _errors
 
 Array: TypeAlias = jax.Array
 
@@ -126,3 +127,19 @@ def cast(x: Array, dtype) -> Array:
         # PyTorch's C++ casts wrap out-of-range values through a wider integer; XLA's saturate.
         return x.astype(jnp.int64).astype(d)
     return x.astype(d)
+
+
+def expand(x: Array, shape: tuple[int, ...]) -> Array:
+    """`x` broadcast to `shape`, which must be one it broadcasts to."""
+    if x.shape == shape:
+        return x
+    return lax.broadcast_in_dim(x, shape, tuple(range(len(shape) - x.ndim, len(shape))))
+
+
+def broadcast(*operands) -> list:
+    """Arrays expanded to their common shape (``None`` stays ``None``), with PyTorch's error if they have none.
+
+    The explicit expansion lets the caller use `jax.lax` operations, which trace faster than `jax.numpy`'s.
+    """
+    shape = _errors.broadcast_shapes(*[x.shape for x in operands if x is not None])
+    return [None if x is None else expand(x, shape) for x in operands]
