@@ -1,0 +1,306 @@
+"""Backward: record gradients.
+
+Gradients run through programs from the latest to the earliest, and within a program through one region after another,
+cut at its seams: tensors with hooks and user-written Functions, where Python takes part. Each region is one recorded
+entry. For the pending program that entry is a `Slice`, differentiated when the program is replayed; for a launched one
+it is the `pull` of the pullbacks it retained.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from funcgrad.engine.record import add_input, new_values, record, user_site
+from funcgrad.engine.slices import Slice
+from funcgrad.engine.state import Program, state
+from funcgrad.engine.structure import Entry, Node, Op, Scalar
+from funcgrad.engine.values import FREED, Leaf, Ref, Value
+
+_VJP = Op("backward", lambda: None)
+_ADD = Op("add", lambda a, b: a + b)
+_ONES = Op("ones_like", lambda a: jnp.ones(a.shape, a.dtype), differentiable=False)
+
+SECOND_TIME = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+
+
+class Seam:
+    """A place in a program where Python takes part in backward.
+
+    Attributes:
+        position: of the entry that makes the slots, in the program's path.
+        first, count: those slots.
+        hooks: called with the slot's cotangent (a Value); each may return another.
+        function: for a user's Function, called with its results' cotangents (None where none arrived) and whether to
+            record for a second derivative; returns (slot, cotangent) for its operands.
+    """
+
+    __slots__ = ("count", "first", "function", "hooks", "position")
+
+    def __init__(self, position: int, first: int, count: int = 1, hooks=None, function=None):
+        self.position = position
+        self.first = first
+        self.count = count
+        self.hooks = {} if hooks is None else hooks
+        self.function = function
+
+    @property
+    def slots(self) -> range:
+        return range(self.first, self.first + self.count)
+
+
+def where(value: Value):
+    """Where a value's gradient goes: a `Leaf`, or the (program, slot) that made it, or None if nowhere."""
+    if not value.requires_grad:
+        return None
+    origin = value.origin
+    if origin is None and value.array is None:
+        program, slot = value.program, value.ref.index
+        return program.edges.get(slot) if slot in program.edges else (program, slot)
+    if origin is FREED:
+        raise RuntimeError(SECOND_TIME)
+    return origin if isinstance(origin, Leaf) or origin is None else (origin.program, origin.slot)
+
+
+class Sweep:
+    """One call of backward() or grad().
+
+    Attributes:
+        leaves: what has reached each leaf so far.
+        captured: what reached each (program, slot) asked for.
+    """
+
+    def __init__(self, retain: bool, create: bool, wanted: list | None):
+        self.retain = retain
+        self.create = create
+        self.pending: dict[Program, dict[int, Value | None]] = {}
+        self.leaves: dict[Leaf, Value] = {}
+        self.captured: dict[tuple, Value] = {}
+        self.wanted = None if wanted is None else {w for w in wanted if w is not None}
+
+    def start(self, root: Value, cotangent: Value | None) -> None:
+        self._arrive(where(root), cotangent if cotangent is not None else None, root)
+
+    def _arrive(self, place, cotangent, like: Value | None = None) -> None:
+        if place is None:
+            return
+        if isinstance(place, Leaf):
+            if cotangent is None:
+                cotangent = record(_ONES, (like,))
+            before = self.leaves.get(place)
+            self.leaves[place] = cotangent if before is None else record(_ADD, (before, cotangent))
+            return
+        program, slot = place
+        flowing = self.pending.setdefault(program, {})
+        if slot in flowing:
+            before = flowing[slot] if flowing[slot] is not None else record(_ONES, (like,))
+            cotangent = cotangent if cotangent is not None else record(_ONES, (like,))
+            cotangent = record(_ADD, (before, cotangent))
+        flowing[slot] = cotangent
+
+    def run(self) -> None:
+        while self.pending:
+            program = max(self.pending, key=lambda p: p.serial)
+            self._through(program, self.pending.pop(program))
+
+    def _through(self, program: Program, flowing: dict) -> None:
+        """Carry cotangents through one program, from its roots to its inputs, stopping at each seam."""
+        pins: set = set(flowing)
+        program.pins.append(pins)
+        high = 1 << 60
+        try:
+            for seam in sorted(program.seams, key=lambda s: (-s.position, s.function is not None)):
+                below = seam.first + seam.count
+                flowing = self._region(program, flowing, seam.position, below, high)
+                high = below
+                if any(slot in flowing for slot in seam.slots):
+                    self._at_seam(program, seam, flowing)
+                pins |= set(flowing)
+            flowing = self._region(program, flowing, -1, 0, high)
+        finally:
+            program.pins.remove(pins)
+        self._release(program)
+        for slot, cotangent in flowing.items():
+            edge = program.edges.get(slot)
+            if edge is FREED:
+                raise RuntimeError(SECOND_TIME)
+            if edge is not None:
+                self._arrive(edge if isinstance(edge, Leaf) else (edge.program, edge.slot), cotangent)
+
+    def _release(self, program: Program) -> None:
+        """Give up what a launched program saved, once all of it was used."""
+        executable = program.executable
+        if executable is None or self.retain:
+            return
+        saving = [p for p in executable.retains if executable.path[p].op.saves]
+        if saving and program.freed.issuperset(saving):
+            program.residuals = program.executable = program.arrays = None
+
+    def _at_seam(self, program, seam: Seam, flowing: dict) -> None:
+        for hook in list(seam.hooks.values()):
+            cotangent = flowing[seam.first]
+            if cotangent is None:
+                cotangent = flowing[seam.first] = self._ones(program, seam.first)
+            changed = hook(cotangent)
+            if changed is not None:
+                flowing[seam.first] = changed
+        if seam.function is None:
+            return
+        arrived = [
+            self._ones(program, s) if s in flowing and flowing[s] is None else flowing.get(s) for s in seam.slots
+        ]
+        for slot in seam.slots:
+            flowing.pop(slot, None)
+        for slot, contribution in seam.function(arrived, self.create):
+            before = flowing.get(slot)
+            flowing[slot] = contribution if before is None else record(_ADD, (before, contribution))
+
+    def _ones(self, program, slot: int) -> Value:
+        entry = next(e for e in program.node.path() if e.first <= slot < e.first + len(e.outs))
+        aval = entry.outs[slot - entry.first][0]
+        return Value(jnp.ones(aval.shape, aval.dtype.numpy), aval)
+
+    def _region(self, program: Program, flowing: dict, low: int, below: int, high: int) -> dict:
+        """Carry cotangents down to position `low`: one recorded entry. Its slots are those from `below` to `high`."""
+        if not flowing:
+            return {}
+        captures, targets = self._asked(program, below, high)
+        if program is state.program:
+            results, slice_ = self._pending_region(program, flowing, captures, targets, low)
+        elif self.create:
+            return self._rematerialise(program, flowing)
+        else:
+            results, slice_ = self._launched_region(program, flowing, captures, targets, low)
+        captured = slice_.captures
+        for slot, value in zip(captured, results):
+            self.captured[(program, slot)] = value
+        return dict(zip(slice_.frontier, results[len(captured) :]))
+
+    def _asked(self, program: Program, below: int, high: int):
+        """Of what was asked for: the slots to capture in this region, and all slots that gradients must lead to."""
+        if self.wanted is None:
+            return (), None
+        here = [w[1] for w in self.wanted if not isinstance(w, Leaf) and w[0] is program]
+        targets = set(here)
+        if len(here) < len(self.wanted):
+            targets.update(s for s, e in program.edges.items() if not isinstance(e, Leaf) or e in self.wanted)
+            targets.update(slot for seam in program.seams if seam.function is not None for slot in seam.slots)
+        return tuple(sorted(s for s in here if below <= s < high)), tuple(sorted(targets))
+
+    def _pending_region(self, program, flowing, captures, targets, low):
+        roots = tuple(sorted(flowing))
+        cotangents = tuple(_ref(program, flowing[s]) for s in roots)
+        tracked = self.create and state.grad
+        key = (_VJP, roots, cotangents, captures, targets, low, tracked, self.retain)
+        node = program.node.children.get(key)
+        if node is None:
+            node = self._new_region(program, key, roots, cotangents, captures, targets, low, tracked)
+        program.node = node
+        if not self.retain:
+            program.limit = 0
+        return new_values(program, node.entry), node.entry.vjp
+
+    def _new_region(self, program, key, roots, cotangents, captures, targets, low, tracked) -> Node:
+        parent = program.node
+        path = parent.path()
+        slice_ = Slice(path, roots, captures, targets, low)
+        _refuse_freed(path, slice_, parent.freed)
+        requires = {e.first + i for e in path for i, (_, grad) in enumerate(e.outs) if grad}
+        given = tuple(ref.index for ref in cotangents if ref is not None)
+        reads = tuple(dict.fromkeys(slice_.reads + given))
+        carried = tuple(s for s in reads if s in requires) if tracked else ()
+        outs = tuple((slice_.avals[s], bool(carried)) for s in slice_.results)
+        entry = Entry(_VJP, cotangents, None, reads, carried, parent.slots, outs, list, slice_, user_site())
+        node = parent.children[key] = Node(parent, entry)
+        if not self.retain:
+            node.freed = parent.freed | frozenset(slice_.entries)
+        return node
+
+    def _launched_region(self, program, flowing, captures, targets, low):
+        if program.executable is None:
+            raise RuntimeError(SECOND_TIME)
+        roots = tuple(sorted(flowing))
+        op, slice_ = program.executable.pull(roots, captures, targets, low)
+        _refuse_freed(program.executable.path, slice_, program.freed)
+        if not slice_.results:
+            return [], slice_
+        residuals = program.residuals
+        grad, state.grad = state.grad, False
+        try:
+            results, _ = record(op, (residuals, [flowing[s] for s in roots]))
+        finally:
+            state.grad = grad
+        if not self.retain:
+            program.freed = program.freed | frozenset(slice_.entries)
+            state.program.limit = 0
+        return results, slice_
+
+    def _rematerialise(self, program: Program, flowing: dict) -> dict:
+        """Record a launched program's entries anew, so that its gradient can itself be differentiated."""
+        made = rerecord(program)
+        for slot, cotangent in flowing.items():
+            self._arrive(where(made[slot]), cotangent, made[slot])
+        wanted = self.wanted or ()
+        for w in [w for w in wanted if isinstance(w, tuple) and w[0] is program]:
+            there = where(made[w[1]])
+            self.wanted.add(there)
+            self.aliases = {**getattr(self, "aliases", {}), w: there}
+        return {}
+
+    def result(self, place):
+        """What reached a place asked for, or None."""
+        if isinstance(place, Leaf):
+            return self.leaves.get(place)
+        return self.captured.get(getattr(self, "aliases", {}).get(place, place))
+
+
+def _ref(program: Program, cotangent: Value | None) -> Ref | None:
+    if cotangent is None:
+        return None
+    return cotangent.ref if cotangent.program is program else add_input(program, cotangent)
+
+
+def _refuse_freed(path, slice_: Slice, freed: frozenset) -> None:
+    if freed and any(p in freed and path[p].op.saves for p in slice_.entries):
+        raise RuntimeError(SECOND_TIME)
+
+
+def rerecord(program: Program) -> dict[int, Value]:
+    """Record a launched program's entries again in the pending program; returns the value of each slot."""
+    values: dict[int, Value] = {}
+    arrays = iter(program.arrays)
+    pools = {float: program.floats, int: program.ints, complex: program.complexes}
+
+    def fill(a):
+        if isinstance(a, Ref):
+            return values[a.index]
+        if isinstance(a, Scalar):
+            return pools[a.kind][a.index]
+        if isinstance(a, tuple):
+            made = [fill(x) for x in a]
+            return type(a)(*made) if hasattr(a, "_fields") else tuple(made)
+        return {k: fill(x) for k, x in a.items()} if isinstance(a, dict) else a
+
+    grad = state.grad
+    try:
+        for entry in program.node.path():
+            if entry.op is None:
+                aval, requires_grad = entry.outs[0]
+                edge = program.edges.get(entry.first)
+                values[entry.first] = Value(next(arrays), aval, None, None, requires_grad, edge)
+                continue
+            if entry.vjp is not None:
+                continue
+            state.grad = any(g for _, g in entry.outs)
+            out = record(entry.op, [fill(a) for a in entry.args], {k: fill(a) for k, a in (entry.kwargs or {}).items()})
+            for i, value in enumerate([out] if isinstance(out, Value) else out[0]):
+                values[entry.first + i] = value
+                if entry.first + i in program.edges and not entry.tracked:
+                    state.program.edges[value.ref.index] = program.edges[entry.first + i]
+    finally:
+        state.grad = grad
+    return values

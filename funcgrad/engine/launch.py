@@ -1,0 +1,209 @@
+"""Launching: run the thread's pending program as one compiled XLA program.
+
+A program's executable is found on its node of the trie, by which of its values somebody still holds. Values that
+require grad and were not yet differentiated keep their pullbacks' residuals, so that a later backward() continues
+from there and computes nothing twice.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import jax
+import numpy as np
+
+from funcgrad.engine import explain
+from funcgrad.engine.executable import Executable
+from funcgrad.engine.state import Program, state
+from funcgrad.engine.values import FREED, Leaf, Origin, Value, aval_of
+
+SEEN = object()
+"""The origin of a host array that one launch already read: the next one moves it to the device for good."""
+
+
+class PendingRead(RuntimeError):
+    """A value was read inside a captured step."""
+
+
+def launch(reason: str) -> None:
+    """Run the pending program, if anybody holds a value of it, and begin a new one."""
+    program = state.program
+    if state.capture is not None:
+        state.capture.refuse(reason)
+    state.program = Program()
+    execute(program, reason)
+
+
+def settle(value: Value) -> None:
+    """Compute a pending value (and its whole program with it)."""
+    program = value.program
+    if program is state.program:
+        launch("a value was read")
+    elif program.failure is not None:
+        raise RuntimeError("this tensor's value was never computed: the program that makes it failed") from program.failure
+    else:
+        _settle_from_another_thread(program, value)
+    if value.array is None:
+        raise RuntimeError("this tensor's value was never computed: recording it was interrupted")
+
+
+def execute(program: Program, reason: str) -> None:
+    """Run one program and hand its results to the values that wait for them."""
+    slots = program.slots
+    alive = tuple([i for i, r in enumerate(slots) if (v := r()) is not None and v.array is None])
+    v = None  # noqa: F841  (the loop's last value must not count as held)
+    if not alive and not program.pins:
+        program.journal = ()
+        return
+    holder: list = []
+    try:
+        executable = find(program, alive, reason)
+        _run(program, executable, holder)
+    except BaseException as failure:
+        if not holder:
+            _undo(program, failure)
+            raise
+        _commit(program, executable, *holder[0])
+        raise
+    _commit(program, executable, *holder[0])
+
+
+def find(program: Program, alive: tuple, reason: str) -> Executable:
+    """The executable for this structure and these held values; a superset's serves too."""
+    node = program.node
+    pins = frozenset().union(*program.pins) if program.pins else frozenset()
+    if program.traced:
+        return Executable(node, alive, pins, (), reason)
+    if node.executables is None:
+        node.executables = {}
+    found = node.executables.get((alive, pins))
+    if found is None:
+        wanted = set(alive)
+        for (_, its_pins), candidate in list(node.executables.items()):
+            if its_pins == pins and wanted <= candidate.alive and candidate.retains == candidate.retained_by(wanted):
+                node.executables[(alive, pins)] = candidate
+                return candidate
+        found = node.executables[(alive, pins)] = Executable(node, alive, pins, _donatable(program), reason)
+    return found
+
+
+def _run(program: Program, executable: Executable, holder: list) -> None:
+    """Call the executable. The results reach `holder` inside one C call, so that no interrupt can lose them."""
+    arrays = program.arrays
+    if executable.donates:
+        donated, kept = _split(program, executable)
+    else:
+        donated, kept = (), arrays
+    numbers = (_vector(program.floats, np.float64), _vector(program.ints, np.int64), _vector(program.complexes, np.complex128))
+    with jax.enable_x64(True):
+        if executable.launches:
+            holder.extend(map(executable.function, (donated,), (kept,), *[(n,) for n in numbers]))
+        elif program.traced:
+            holder.append(executable.replay(donated, kept, *numbers))
+        else:
+            with explain.compiling(executable):
+                holder.extend(map(executable.function, (donated,), (kept,), *[(n,) for n in numbers]))
+    executable.launches += 1
+
+
+def _vector(numbers: list, dtype):
+    return np.array(numbers, dtype) if numbers else None
+
+
+def _commit(program: Program, executable: Executable, outputs: list, residuals: list) -> None:
+    slots = program.slots
+    retained = executable.retained_slots
+    for slot, array in zip(executable.outputs, outputs):
+        value = slots[slot]()
+        if value is None or value.array is not None:
+            continue
+        value.array = array
+        if value.requires_grad and value.origin is None:
+            if slot in program.edges:
+                value.origin = program.edges[slot]
+            else:
+                value.origin = Origin(program, slot) if slot in retained else FREED
+    program.journal = ()
+    _note_host_arrays(program)
+    if retained:
+        program.executable = executable
+        device = executable.device
+        program.residuals = [Value(a, aval_of(a.shape, a.dtype, device)) for a in residuals]
+        program.freed = program.node.freed
+        program.slots = None
+    else:
+        program.slots = program.arrays = None
+
+
+def _note_host_arrays(program: Program) -> None:
+    """A host array is passed to its first launch as it is; one that comes again moves to the device for good."""
+    for index, array in zip(program.inputs, program.arrays):
+        if array.__class__ is np.ndarray:
+            value = program.slots[index]()
+            if value is not None:
+                if value.origin is SEEN:
+                    value.origin = None
+                    with jax.enable_x64(True):
+                        value.array = jax.device_put(array)
+                elif value.origin is None:
+                    value.origin = SEEN
+
+
+def _undo(program: Program, failure: BaseException) -> None:
+    """Give every handle back what it held before the program was recorded."""
+    program.failure = failure
+    for restore in reversed(program.journal):
+        restore(program)
+    program.journal = ()
+
+
+# -- donation ---------------------------------------------------------------------------------------------------------
+
+
+def _donatable(program: Program) -> tuple:
+    """Positions among the inputs whose array nobody but this program refers to."""
+    return tuple(i for i in range(len(program.arrays)) if _is_ours_alone(program, i))
+
+
+_REFERENCES = 2  # the list of inputs, and getrefcount's own argument
+
+
+def _is_ours_alone(program: Program, position: int) -> bool:
+    arrays = program.arrays
+    return (
+        program.slots[program.inputs[position]]() is None
+        and not isinstance(arrays[position], np.ndarray)
+        and sys.getrefcount(arrays[position]) <= _REFERENCES
+    )
+
+
+def _split(program: Program, executable: Executable):
+    """The arrays given away and those lent. One that turns out to be held after all is given as a copy."""
+    donated, arrays = [], program.arrays
+    for position in executable.donates:
+        array = arrays[position]
+        if not (program.slots[program.inputs[position]]() is None and sys.getrefcount(array) <= _REFERENCES + 1):
+            array = jax.numpy.array(array, copy=True)
+        donated.append(array)
+    kept = [arrays[i] for i in executable.keeps]
+    array = None
+    program.arrays = ()
+    return donated, kept
+
+
+def _settle_from_another_thread(program: Program, value: Value) -> None:
+    """Compute one value of another thread's pending program, leaving that program as it is."""
+    node, slot = program.node, value.ref.index
+    node.executables = node.executables or {}
+    key = ((slot,), frozenset())
+    executable = node.executables.get(key)
+    if executable is None or executable.donates:
+        executable = node.executables[key] = Executable(node, (slot,), frozenset(), (), "another thread read a value")
+    counts = len([e for e in node.path() if e.op is None])
+    numbers = (_vector(program.floats, np.float64), _vector(program.ints, np.int64), _vector(program.complexes, np.complex128))
+    with jax.enable_x64(True):
+        outputs, _ = executable.function((), list(program.arrays[:counts]), *numbers)
+    value.array = outputs[0]
+    if value.requires_grad and value.origin is None:
+        edge = program.edges.get(slot)
+        value.origin = edge if isinstance(edge, Leaf) else FREED

@@ -1,0 +1,355 @@
+"""Recording: append one op to the thread's pending program. This is the hot path; see `structure` for the idea."""
+
+from __future__ import annotations
+
+import sys
+from weakref import ref as weak
+
+import jax
+import numpy as np
+
+from funcgrad import _dtypes
+from funcgrad.engine import launch as _launch
+from funcgrad.engine.state import CAP, state
+from funcgrad.engine.structure import EXPONENT, STATIC, Entry, Node, Op, Scalar, exponent_is_static
+from funcgrad.engine.values import HANDLES, REFS, Aval, Handle, Ref, Value, aval_of
+
+TRUE, FALSE = object(), object()  # keys: True == 1 == 1.0 in Python, but they are different programs
+
+class Override(Exception):
+    """An operand's class overrides ops (``__torch_function__``); the facade hands the call over to it."""
+
+
+def record(op: Op, args: tuple | list, kwargs: dict | None = None):
+    """Append `op(*args, **kwargs)` to the pending program.
+
+    Returns:
+        The result's `Value`, or ``(values, pack)`` for an op with several results.
+
+    Raises:
+        Whatever the op's array function raises for operands of these shapes and dtypes: bad calls fail here.
+    """
+    program = state.program
+    if program.node.depth >= program.limit:
+        program = _at_limit(program, args)
+    key = [op if state.grad else op.untracked]
+    add = key.append
+    for a, kind in zip(args, op.kinds):
+        cls = a.__class__
+        if cls in HANDLES:
+            value = a._value
+            if value is None:
+                value = a._refresh()
+            add(value.ref if value.program is program else add_input(program, value))
+        elif cls is Value:
+            add(a.ref if a.program is program else add_input(program, a))
+        elif kind and (cls is float or cls is int):
+            add(_number(program, a, cls, kind))
+        elif cls is int or cls is str or a is None:
+            add(a)
+        else:
+            add(freeze(program, a, kind))
+    if kwargs:
+        for name, a in kwargs.items():
+            add(name)
+            add(freeze(program, a, op.keywords.get(name, STATIC)))
+    key = tuple(key)
+    # Reading an operand may have launched the program (a view of a computed value, say).
+    node = program.node.children.get(key)
+    if node is None:
+        node = extend(program, key, op, args, kwargs)
+    program.node = node
+    entry = node.entry
+    if entry.pack is None:
+        aval, requires_grad = entry.outs[0]
+        slots = program.slots
+        value = Value(None, aval, program, REFS[len(slots)], requires_grad)
+        slots.append(weak(value))
+        return value
+    return new_values(program, entry), entry.pack
+
+
+def _at_limit(program, args):
+    """The program has grown to its cap, or had its backward(): see the note on when to launch in `state`."""
+    if program.traced or state.capture is not None:
+        return program
+    if program.node.depth >= CAP:
+        _launch.launch("the pending program reached its cap")
+    elif state.grad and _any_tracked(args):
+        _launch.launch("a new forward pass began after backward()")
+    return state.program
+
+
+def _any_tracked(args) -> bool:
+    for a in args:
+        if isinstance(a, Handle):
+            a = a._value if a._value is not None else a._refresh()
+        if (isinstance(a, Value) and a.requires_grad) or (isinstance(a, tuple | list) and _any_tracked(a)):
+            return True
+    return False
+
+
+def new_values(program, entry: Entry) -> list[Value]:
+    """Values for all results of the entry just recorded."""
+    slots, values = program.slots, []
+    if len(slots) + len(entry.outs) > len(REFS) - 8:
+        REFS.grow(2 * len(REFS))
+    for aval, requires_grad in entry.outs:
+        value = Value(None, aval, program, REFS[len(slots)], requires_grad)
+        slots.append(weak(value))
+        values.append(value)
+    return values
+
+
+def add_input(program, value: Value) -> Ref:
+    """Give a computed value a slot in the pending program."""
+    if value.array is None:
+        _launch.settle(value)
+        if value.program is program:
+            return value.ref
+    node = program.node
+    aval = value.aval
+    key = aval.tracked if value.requires_grad else aval
+    child = node.children.get(key)
+    if child is None:
+        child = node.children[key] = Node(node, Entry(None, (), None, (), (), node.slots, ((aval, value.requires_grad),)))
+    program.node = child
+    slots = program.slots
+    index = len(slots)
+    if index > len(REFS) - 8:
+        REFS.grow(2 * len(REFS))
+    ref = value.ref = REFS[index]
+    value.program = program
+    slots.append(weak(value))
+    program.inputs.append(index)
+    array = value.array
+    program.arrays.append(array)
+    if value.requires_grad:
+        program.edges[index] = value.origin
+    if isinstance(array, jax.core.Tracer):
+        program.traced = True
+    return ref
+
+
+def _number(program, a, cls: type, kind: int):
+    """Pack a Python number among the program's inputs; the key holds only its type."""
+    if kind == EXPONENT and (cls is int or exponent_is_static(a)):
+        return (cls, a)
+    if cls is float:
+        program.floats.append(a)
+    elif cls is int:
+        if not -(2**63) <= a < 2**63:
+            raise RuntimeError("Overflow when unpacking long long")
+        program.ints.append(a)
+    else:
+        program.complexes.append(a)
+    return cls
+
+
+def freeze(program, a, kind: int):
+    """The key of one argument, of any type; values inside sequences become slots."""
+    cls = a.__class__
+    if cls is bool:
+        return TRUE if a else FALSE
+    if cls is float or cls is int or cls is complex:
+        return _number(program, a, cls, kind) if kind else (cls, repr(a)) if cls is not int else a
+    if cls in HANDLES:
+        a = a._value if a._value is not None else a._refresh()
+        cls = Value
+    if cls is Value:
+        return a.ref if a.program is program else add_input(program, a)
+    if isinstance(a, tuple | list):
+        return (tuple, *[freeze(program, x, kind) for x in a])
+    if isinstance(a, Handle):
+        raise Override
+    if isinstance(a, np.generic):
+        return freeze(program, a.item(), kind)
+    if isinstance(a, float | int):
+        return freeze(program, (float if isinstance(a, float) else int)(a), kind)
+    if isinstance(a, dict):
+        return (dict, *[(k, freeze(program, x, kind)) for k, x in a.items()])
+    if isinstance(a, slice):
+        return (slice, *[freeze(program, x, kind) for x in (a.start, a.stop, a.step)])
+    if hasattr(cls, "__torch_function__"):
+        raise Override
+    return a
+
+
+# -- the first time a structure is seen -------------------------------------------------------------------------------
+
+
+class _Template:
+    """Turns the arguments of one call into an entry's: `Ref` and `Scalar` in place of values and numbers."""
+
+    def __init__(self, program, op: Op):
+        self.program = program
+        self.op = op
+        self.reads: list[int] = []
+        self.avals: list[Aval] = []
+        self.tracked: list[int] = []
+        self.used = {float: 0, int: 0, complex: 0}
+
+    def build(self, args, kwargs):
+        base = {kind: len(pool) for kind, pool in self._pools().items()}
+        made = [self.convert(a, kind) for a, kind in zip(args, self.op.kinds)]
+        named = {k: self.convert(a, self.op.keywords.get(k, STATIC)) for k, a in (kwargs or {}).items()}
+        # The numbers of this call are the last ones packed: count them from the end.
+        shift = {kind: base[kind] - self.used[kind] for kind in base}
+        return [_shifted(a, shift) for a in made], {k: _shifted(a, shift) for k, a in named.items()}
+
+    def _pools(self):
+        return {float: self.program.floats, int: self.program.ints, complex: self.program.complexes}
+
+    def forget_numbers(self) -> None:
+        """Take back the numbers that a call which failed had packed."""
+        for kind, pool in self._pools().items():
+            if self.used[kind]:
+                del pool[-self.used[kind] :]
+
+    def convert(self, a, kind: int):
+        if isinstance(a, Handle):
+            a = a._value
+        if isinstance(a, Value):
+            self.reads.append(a.ref.index)
+            self.avals.append(a.aval)
+            if a.requires_grad:
+                self.tracked.append(a.ref.index)
+            return a.ref
+        if isinstance(a, np.generic):
+            a = a.item()
+        if isinstance(a, bool) or a is None or isinstance(a, str):
+            return a
+        if isinstance(a, float | int | complex):
+            return self._scalar(a, kind)
+        if isinstance(a, tuple | list):
+            made = [self.convert(x, kind) for x in a]
+            return type(a)(*made) if hasattr(a, "_fields") else tuple(made)
+        if isinstance(a, dict):
+            return {k: self.convert(x, kind) for k, x in a.items()}
+        return a
+
+    def _scalar(self, a, kind: int):
+        cls = float if isinstance(a, float) else int if isinstance(a, int) else complex
+        if not kind or (kind == EXPONENT and (cls is int or (cls is float and exponent_is_static(a)))):
+            return a
+        self.used[cls] += 1
+        return Scalar(cls, self.used[cls] - 1)
+
+
+def _shifted(a, shift: dict):
+    if isinstance(a, Scalar):
+        return Scalar(a.kind, a.index + shift[a.kind])
+    if isinstance(a, tuple):
+        made = [_shifted(x, shift) for x in a]
+        return type(a)(*made) if hasattr(a, "_fields") else tuple(made)
+    return {k: _shifted(x, shift) for k, x in a.items()} if isinstance(a, dict) else a
+
+
+def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
+    """A new edge of the trie: check the call by abstract evaluation and note what it will return."""
+    parent = program.node
+    template = _Template(program, op)
+    targs, tkwargs = template.build(args, kwargs)
+    try:
+        if len(args) > len(op.kinds):
+            raise TypeError(f"{op.name}() takes fewer than {len(args)} positional arguments")
+        avals, pack, device = abstract(op, key, targs, tkwargs, template.reads, template.avals)
+    except Exception:
+        template.forget_numbers()
+        raise
+    tracked = tuple(dict.fromkeys(template.tracked)) if op.differentiable and state.grad else ()
+    outs = tuple(
+        (aval, op.starts or (bool(tracked) and aval.dtype.category >= _dtypes.FLOATING))
+        for aval in (aval_of(shape, dtype, device) for shape, dtype in avals)
+    )
+    entry = Entry(op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site())
+    node = parent.children[key] = Node(parent, entry)
+    return node
+
+
+def detached(value: Value) -> Value:
+    """The same array, cut off from the graph."""
+    if value.array is None and value.program is not state.program:
+        _launch.settle(value)
+    return record(_DETACH, (value,)) if value.array is None else Value(value.array, value.aval)
+
+
+def as_leaf(value: Value, leaf) -> Value:
+    """The same array as the start of a graph: its gradient goes to `leaf`."""
+    if value.array is None and value.program is not state.program:
+        _launch.settle(value)
+    if value.array is not None:
+        return Value(value.array, value.aval, None, None, True, leaf)
+    made = record(_LEAF, (value,))
+    made.program.edges[made.ref.index] = leaf
+    return made
+
+
+_DETACH = Op("detach", lambda x: x, differentiable=False)
+_LEAF = Op("leaf", lambda x: x, differentiable=False, starts=True)
+
+_abstract_cache: dict = {}
+
+
+def abstract(op: Op, key, args, kwargs, reads, avals):
+    """Shapes and dtypes of the results, how they are packed, and their device, without computing anything."""
+    device = common_device(avals)
+    by_slot = dict(zip(reads, avals))
+    cache_key = (op, _key_of_avals(key[1:], by_slot), _dtypes.default_dtype())
+    found = _abstract_cache.get(cache_key)
+    if found is None:
+        found = _abstract_cache[cache_key] = _evaluate(op, args, kwargs, by_slot)
+    return (*found, device)
+
+
+def _key_of_avals(key, by_slot):
+    return tuple(
+        by_slot[k.index] if k.__class__ is Ref else _key_of_avals(k, by_slot) if k.__class__ is tuple else k for k in key
+    )
+
+
+def _evaluate(op: Op, args, kwargs, by_slot):
+    from funcgrad.engine.replay import call
+
+    slots = list(by_slot)
+    packs = []
+
+    def function(arrays):
+        results, pack = call(op, args, kwargs, dict(zip(slots, arrays)), None)
+        packs.append(pack)
+        return results
+
+    structs = [jax.ShapeDtypeStruct(by_slot[s].shape, by_slot[s].dtype.numpy) for s in slots]
+    with jax.enable_x64(True):
+        out = jax.eval_shape(function, structs)
+    return tuple((o.shape, o.dtype) for o in out), packs[-1]
+
+
+def common_device(avals: list[Aval]):
+    """The device the op runs on; zero-dimensional CPU values go anywhere."""
+    device = None
+    for aval in avals:
+        if aval.device is device:
+            continue
+        if device is None or (zero_dim_cpu := device.type == "cpu" and all(not a.shape for a in avals if a.device is device)):
+            device = aval.device
+        elif not (aval.device.type == "cpu" and not aval.shape) and not zero_dim_cpu:
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two devices, "
+                f"{device} and {aval.device}!"
+            )
+    return device
+
+
+PACKAGE = __name__.split(".")[0]
+
+
+def user_site() -> str:
+    """``file:line`` of the user's code that is recording: the first frame outside this package."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module != PACKAGE and not module.startswith(PACKAGE + ".") or module.startswith(PACKAGE + ".examples"):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "?"
