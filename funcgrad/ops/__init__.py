@@ -20,12 +20,12 @@ from __future__ import annotations
 import importlib
 
 _FAMILIES = {
-    "": "pointwise arithmetic comparison reduction sorting shape indexing creation linalg_basic complex windows spectral",
-    "linalg": "linalg",
+    "": "pointwise arithmetic comparison reduction sorting shape indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex windows spectral",
+    "linalg": "linalg norms",
     "fft": "fft",
     "special": "special",
-    "nn.functional": "activation convolution pooling normalization loss embedding attention recurrent padding "
-    "upsampling distance dropout",
+    "nn.functional": "activation softmax convolution pooling normalization loss_regression loss_classification "
+    "loss_margin loss_ctc embedding attention recurrent padding upsampling distance dropout",
 }
 
 
