@@ -20,10 +20,14 @@ from __future__ import annotations
 import importlib
 
 _FAMILIES = {
-    "": "pointwise arithmetic comparison reduction sorting shape indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex windows spectral",
+    "": "pointwise arithmetic comparison "
+    "reduction moments extrema norm_and_dist order_statistics sorting searching uniqueness "
+    "cumulative differences statistics windows spectral "
+    "shape indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex broadcasting joining rearranging matrices",
     "linalg": "linalg norms",
     "fft": "fft",
     "special": "special",
+    "signal.windows": "signal_windows",
     "nn.functional": "activation softmax convolution pooling normalization loss_regression loss_classification "
     "loss_margin loss_ctc embedding attention recurrent padding upsampling distance dropout",
 }
