@@ -23,7 +23,8 @@ _FAMILIES = {
     "": "pointwise arithmetic comparison "
     "reduction moments extrema norm_and_dist order_statistics sorting searching uniqueness "
     "cumulative differences statistics windows spectral "
-    "shape indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex broadcasting joining rearranging matrices",
+    "shape indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex "
+    "broadcasting joining rearranging matrices",
     "linalg": "linalg norms",
     "fft": "fft",
     "special": "special",
