@@ -1,7 +1,7 @@
 """How tensors are printed: PyTorch's layout, character for character.
 
 The work is done on NumPy arrays (`format_array`, `assemble`), so that it can be tested without a Tensor;
-`tensor_repr` adds what only a Tensor knows (device, ``requires_grad``, ``grad_fn``).
+`_str` adds what only a Tensor knows (device, ``requires_grad``, ``grad_fn``).
 
 Source: https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html
 """
@@ -12,11 +12,12 @@ import contextlib
 import dataclasses
 import math
 
+import jax
 import numpy as np
 
 from funcgrad import _dtypes
 
-__all__ = ["assemble", "format_array", "get_printoptions", "printoptions", "set_printoptions", "tensor_repr"]
+__all__ = ["assemble", "format_array", "get_printoptions", "printoptions", "set_printoptions"]
 
 
 @dataclasses.dataclass
@@ -199,22 +200,27 @@ def dtype_suffix(dtype: _dtypes.dtype, numel: int) -> list[str]:
     return [] if dtype in assumed else [f"dtype={dtype!r}"]
 
 
-def tensor_repr(tensor) -> str:
+def _str(tensor) -> str:
     """``repr(tensor)``, waiting for its value."""
     plain = type(tensor).__name__ in ("Tensor", "Parameter", "Buffer")
     prefix = "tensor(" if plain else f"{type(tensor).__name__}("
     suffixes = [] if tensor.device.type == "cpu" else [f"device='{tensor.device}'"]
-    numel = tensor.numel()
+    size = f"size={tuple(tensor.shape)}"
     if tensor.device.type == "meta":
         body = "..."
-        suffixes += [f"size={tuple(tensor.shape)}", *dtype_suffix(tensor.dtype, 1)]
+        suffixes += [size, *dtype_suffix(tensor.dtype, 1)]
     else:
-        body = format_array(tensor.detach().cpu()._numpy(), len(prefix))
-        if not numel and tensor.dim() != 1:
-            suffixes.append(f"size={tuple(tensor.shape)}")
-        suffixes += dtype_suffix(tensor.dtype, numel)
+        body = _body(tensor._array(), len(prefix))
+        suffixes += [size] if not tensor.numel() and tensor.dim() != 1 else []
+        suffixes += dtype_suffix(tensor.dtype, tensor.numel())
     if tensor.grad_fn is not None:
         suffixes.append(f"grad_fn=<{tensor.grad_fn.name().rsplit('::')[-1]}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
     return assemble(prefix, body, suffixes)
+
+
+def _body(array, indent: int) -> str:
+    if isinstance(array, jax.core.Tracer):  # inside jax.jit and the like there are no values to show
+        return f"<traced {_dtypes.to_dtype(array.dtype).name}{list(array.shape)}>"
+    return format_array(np.asarray(array), indent)
