@@ -1,0 +1,30 @@
+"""funcgrad: PyTorch's API on JAX. ``import funcgrad as torch``."""
+
+from __future__ import annotations
+
+import sys as _sys
+
+from funcgrad import _convert, _creation, _dtypes, _methods, _operators
+from funcgrad import autograd as autograd
+from funcgrad._creation import as_tensor as as_tensor
+from funcgrad._creation import asarray as asarray
+from funcgrad._creation import from_numpy as from_numpy
+from funcgrad._creation import tensor as tensor
+from funcgrad._device import device as device
+from funcgrad._dtypes import dtype as dtype
+from funcgrad._dtypes import promote_types as promote_types
+from funcgrad._size import Size as Size
+from funcgrad._tensor import Tensor as Tensor
+from funcgrad.autograd import enable_grad as enable_grad
+from funcgrad.autograd import inference_mode as inference_mode
+from funcgrad.autograd import no_grad as no_grad
+from funcgrad.autograd import set_grad_enabled as set_grad_enabled
+from funcgrad.autograd.grad_mode import is_grad_enabled as is_grad_enabled
+from funcgrad.autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
+from funcgrad.engine.explain import explain as explain
+
+_operators.install()
+_convert.install()
+_here = vars(_sys.modules[__name__])
+_here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
+_here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install())

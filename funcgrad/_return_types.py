@@ -7,6 +7,7 @@ from collections import namedtuple
 _FIELDS = {
     "values indices": "max min sort topk kthvalue median nanmedian mode cummax cummin",
     "min max": "aminmax",
+    "mantissa exponent": "frexp",
 }
 
 

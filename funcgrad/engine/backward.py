@@ -14,7 +14,7 @@ from funcgrad.engine.record import add_input, new_values, record, user_site
 from funcgrad.engine.slices import Slice
 from funcgrad.engine.state import Program, state
 from funcgrad.engine.structure import Entry, Node, Op, Scalar
-from funcgrad.engine.values import FREED, Leaf, Ref, Value
+from funcgrad.engine.values import Freed, Leaf, Ref, Value
 
 _VJP = Op("backward", lambda: None)
 _ADD = Op("add", lambda a, b: a + b)
@@ -58,10 +58,12 @@ def where(value: Value):
     if not value.requires_grad:
         return None
     origin = value.origin
+    if isinstance(origin, Leaf):
+        return origin
     if origin is None and value.array is None:
         program, slot = value.program, value.ref.index
         return program.edges.get(slot) if slot in program.edges else (program, slot)
-    if origin is FREED:
+    if isinstance(origin, Freed):
         raise RuntimeError(SECOND_TIME)
     return origin if isinstance(origin, Leaf) or origin is None else (origin.program, origin.slot)
 
@@ -126,7 +128,7 @@ class Sweep:
         self._release(program)
         for slot, cotangent in flowing.items():
             edge = program.edges.get(slot)
-            if edge is FREED:
+            if isinstance(edge, Freed):
                 raise RuntimeError(SECOND_TIME)
             if edge is not None:
                 self._arrive(edge if isinstance(edge, Leaf) else (edge.program, edge.slot), cotangent)
@@ -194,6 +196,8 @@ class Sweep:
     def _pending_region(self, program, flowing, captures, targets, low):
         roots = tuple(sorted(flowing))
         cotangents = tuple(_ref(program, flowing[s]) for s in roots)
+        if state.program is not program:
+            return self._launched_region(program, flowing, captures, targets, low)
         tracked = self.create and state.grad
         key = (_VJP, roots, cotangents, captures, targets, low, tracked, self.retain)
         node = program.node.children.get(key)

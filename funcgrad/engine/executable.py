@@ -6,7 +6,7 @@ import jax
 
 from funcgrad.engine.replay import Numbers, run
 from funcgrad.engine.slices import Slice
-from funcgrad.engine.structure import Node, Op
+from funcgrad.engine.structure import Entry, Node, Op, maker
 
 
 class Executable:
@@ -61,6 +61,10 @@ class Executable:
                     arrays.append(leaf)
             self.residual_trees[position] = (tree, [positions[id(leaf)] for leaf in leaves])
         return arrays
+
+    def maker(self, slot: int) -> Entry:
+        """The entry whose result is in `slot`."""
+        return maker(self.path, slot)
 
     def retained_by(self, alive: set) -> tuple:
         """What this executable would retain if only `alive` were held."""

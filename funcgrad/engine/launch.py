@@ -15,7 +15,7 @@ import numpy as np
 from funcgrad.engine import explain
 from funcgrad.engine.executable import Executable
 from funcgrad.engine.state import Program, state
-from funcgrad.engine.values import FREED, Leaf, Origin, Value, aval_of
+from funcgrad.engine.values import Freed, Leaf, LeafValue, Origin, Value, aval_of
 
 SEEN = object()
 """The origin of a host array that one launch already read: the next one moves it to the device for good."""
@@ -36,6 +36,11 @@ def launch(reason: str) -> None:
 
 def settle(value: Value) -> None:
     """Compute a pending value (and its whole program with it)."""
+    if value.__class__ is LeafValue and value.raw is not None:
+        if value.raw.array is None:
+            settle(value.raw)
+        value.array, value.raw = value.raw.array, None
+        return
     program = value.program
     if program is state.program:
         launch("a value was read")
@@ -50,10 +55,14 @@ def settle(value: Value) -> None:
 def execute(program: Program, reason: str) -> None:
     """Run one program and hand its results to the values that wait for them."""
     slots = program.slots
+    if len(slots) != program.node.slots:
+        _undo(program, RuntimeError("recording was interrupted"))
+        return
     alive = tuple([i for i, r in enumerate(slots) if (v := r()) is not None and v.array is None])
     v = None  # noqa: F841  (the loop's last value must not count as held)
     if not alive and not program.pins:
         program.journal = ()
+        program.slots = program.arrays = None
         return
     holder: list = []
     try:
@@ -122,7 +131,7 @@ def _commit(program: Program, executable: Executable, outputs: list, residuals: 
             if slot in program.edges:
                 value.origin = program.edges[slot]
             else:
-                value.origin = Origin(program, slot) if slot in retained else FREED
+                value.origin = Origin(program, slot) if slot in retained else Freed(executable.maker(slot))
     program.journal = ()
     _note_host_arrays(program)
     if retained:
@@ -187,7 +196,6 @@ def _split(program: Program, executable: Executable):
         donated.append(array)
     kept = [arrays[i] for i in executable.keeps]
     array = None
-    program.arrays = ()
     return donated, kept
 
 
@@ -206,4 +214,4 @@ def _settle_from_another_thread(program: Program, value: Value) -> None:
     value.array = outputs[0]
     if value.requires_grad and value.origin is None:
         edge = program.edges.get(slot)
-        value.origin = edge if isinstance(edge, Leaf) else FREED
+        value.origin = edge if isinstance(edge, Leaf) else Freed(executable.maker(slot))

@@ -12,7 +12,7 @@ from funcgrad import _dtypes
 from funcgrad.engine import launch as _launch
 from funcgrad.engine.state import CAP, state
 from funcgrad.engine.structure import EXPONENT, STATIC, Entry, Node, Op, Scalar, exponent_is_static
-from funcgrad.engine.values import HANDLES, REFS, Aval, Handle, Ref, Value, aval_of
+from funcgrad.engine.values import HANDLES, REFS, Aval, Handle, LeafValue, Ref, Value, aval_of
 
 TRUE, FALSE = object(), object()  # keys: True == 1 == 1.0 in Python, but they are different programs
 
@@ -34,27 +34,32 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
         program = _at_limit(program, args)
     key = [op if state.grad else op.untracked]
     add = key.append
-    for a, kind in zip(args, op.kinds):
-        cls = a.__class__
-        if cls in HANDLES:
-            value = a._value
-            if value is None:
-                value = a._refresh()
-            add(value.ref if value.program is program else add_input(program, value))
-        elif cls is Value:
-            add(a.ref if a.program is program else add_input(program, a))
-        elif kind and (cls is float or cls is int):
-            add(_number(program, a, cls, kind))
-        elif cls is int or cls is str or a is None:
-            add(a)
-        else:
-            add(freeze(program, a, kind))
-    if kwargs:
-        for name, a in kwargs.items():
-            add(name)
-            add(freeze(program, a, op.keywords.get(name, STATIC)))
+    try:
+        for a, kind in zip(args, op.kinds):
+            cls = a.__class__
+            if cls in HANDLES:
+                value = a._value
+                if value is None:
+                    value = a._refresh()
+                add(value.ref if value.program is program else add_input(program, value))
+            elif cls is Value:
+                add(a.ref if a.program is program else add_input(program, a))
+            elif kind and (cls is float or cls is int):
+                add(_number(program, a, cls, kind))
+            elif cls is int or cls is str or a is None:
+                add(a)
+            else:
+                add(freeze(program, a, kind))
+        if kwargs:
+            for name, a in kwargs.items():
+                add(name)
+                add(freeze(program, a, op.keywords.get(name, STATIC)))
+    except BaseException:
+        program.trim()
+        raise
+    if state.program is not program:  # reading an operand launched it: begin again in the new one
+        return record(op, args, kwargs)
     key = tuple(key)
-    # Reading an operand may have launched the program (a view of a computed value, say).
     node = program.node.children.get(key)
     if node is None:
         node = extend(program, key, op, args, kwargs)
@@ -104,9 +109,15 @@ def new_values(program, entry: Entry) -> list[Value]:
 def add_input(program, value: Value) -> Ref:
     """Give a computed value a slot in the pending program."""
     if value.array is None:
-        _launch.settle(value)
-        if value.program is program:
-            return value.ref
+        if value.__class__ is LeafValue:
+            if value.raw.array is None and value.raw.program is program:
+                return _start_graph(program, value)
+            _launch.settle(value.raw)
+            value.array, value.raw = value.raw.array, None
+        else:
+            _launch.settle(value)
+    if state.program is not program:
+        return REFS[0]  # whoever is recording sees this too, and begins again
     node = program.node
     aval = value.aval
     key = aval.tracked if value.requires_grad else aval
@@ -170,7 +181,7 @@ def freeze(program, a, kind: int):
         return (dict, *[(k, freeze(program, x, kind)) for k, x in a.items()])
     if isinstance(a, slice):
         return (slice, *[freeze(program, x, kind) for x in (a.start, a.stop, a.step)])
-    if hasattr(cls, "__torch_function__"):
+    if hasattr(cls, "__torch_function__") or isinstance(a, np.ndarray | jax.Array):
         raise Override
     return a
 
@@ -199,12 +210,6 @@ class _Template:
 
     def _pools(self):
         return {float: self.program.floats, int: self.program.ints, complex: self.program.complexes}
-
-    def forget_numbers(self) -> None:
-        """Take back the numbers that a call which failed had packed."""
-        for kind, pool in self._pools().items():
-            if self.used[kind]:
-                del pool[-self.used[kind] :]
 
     def convert(self, a, kind: int):
         if isinstance(a, Handle):
@@ -255,7 +260,7 @@ def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
             raise TypeError(f"{op.name}() takes fewer than {len(args)} positional arguments")
         avals, pack, device = abstract(op, key, targs, tkwargs, template.reads, template.avals)
     except Exception:
-        template.forget_numbers()
+        program.trim()
         raise
     tracked = tuple(dict.fromkeys(template.tracked)) if op.differentiable and state.grad else ()
     outs = tuple(
@@ -263,12 +268,15 @@ def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
         for aval in (aval_of(shape, dtype, device) for shape, dtype in avals)
     )
     entry = Entry(op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site())
-    node = parent.children[key] = Node(parent, entry)
+    numbers = (len(program.floats), len(program.ints), len(program.complexes))
+    node = parent.children[key] = Node(parent, entry, numbers)
     return node
 
 
 def detached(value: Value) -> Value:
     """The same array, cut off from the graph."""
+    if value.__class__ is LeafValue and value.raw is not None:
+        return detached(value.raw)
     if value.array is None and value.program is not state.program:
         _launch.settle(value)
     return record(_DETACH, (value,)) if value.array is None else Value(value.array, value.aval)
@@ -280,9 +288,16 @@ def as_leaf(value: Value, leaf) -> Value:
         _launch.settle(value)
     if value.array is not None:
         return Value(value.array, value.aval, None, None, True, leaf)
-    made = record(_LEAF, (value,))
-    made.program.edges[made.ref.index] = leaf
-    return made
+    return LeafValue(value, leaf)
+
+
+def _start_graph(program, value: LeafValue) -> Ref:
+    """Give a leaf that is still pending a slot of its own, where gradients stop."""
+    made = record(_LEAF, (value.raw,))
+    program.edges[made.ref.index] = value.origin
+    program.slots[made.ref.index] = weak(value)
+    value.program, value.ref, value.raw = program, made.ref, None
+    return value.ref
 
 
 _DETACH = Op("detach", lambda x: x, differentiable=False)
@@ -293,7 +308,7 @@ _abstract_cache: dict = {}
 
 def abstract(op: Op, key, args, kwargs, reads, avals):
     """Shapes and dtypes of the results, how they are packed, and their device, without computing anything."""
-    device = common_device(avals)
+    device = kwargs["device"] if op.creates else common_device(avals)
     by_slot = dict(zip(reads, avals))
     cache_key = (op, _key_of_avals(key[1:], by_slot), _dtypes.default_dtype())
     found = _abstract_cache.get(cache_key)

@@ -38,7 +38,8 @@ def call(op: Op, args, kwargs, env: dict, numbers: Numbers | None):
             return type(a)(*made) if hasattr(a, "_fields") else tuple(made)
         return {k: fill(x) for k, x in a.items()} if isinstance(a, dict) else a
 
-    result = op.function(*[fill(a) for a in args], **{k: fill(a) for k, a in (kwargs or {}).items()})
+    named = {k: fill(a) for k, a in (kwargs or {}).items() if not (op.creates and k == "device")}
+    result = op.function(*[fill(a) for a in args], **named)
     return flatten(result)
 
 

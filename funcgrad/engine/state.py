@@ -74,6 +74,11 @@ class Program:
         self.freed = frozenset()
         self.failure = None
 
+    def trim(self) -> None:
+        """Take back the numbers that a call which failed had packed."""
+        for pool, count in zip((self.floats, self.ints, self.complexes), self.node.numbers):
+            del pool[count:]
+
 
 class _State(threading.local):
     def __init__(self):

@@ -29,25 +29,29 @@ class Op:
         differentiable: whether gradients flow through it at all.
         saves: whether backward needs what forward saved; PyTorch then refuses a second backward.
         starts: its results require grad of themselves: a leaf, or what a user's Function returns.
+        creates: it makes its result of nothing, on the device given by its keyword ``device``.
+        data_dependent: the shape of its result depends on values.
         seam: gradients do not flow through it by themselves: a user's Function.
         untracked: stands for the op in keys recorded with gradients switched off.
     """
 
     __slots__ = (
+        "creates",
+        "data_dependent",
         "differentiable",
-        "saves",
         "function",
         "grad_name",
         "keywords",
         "kinds",
         "name",
         "parameters",
+        "saves",
         "seam",
         "starts",
         "untracked",
     )
 
-    def __init__(self, name: str, function: Callable, *, differentiable=True, grad_name=None, saves=True, starts=False, seam=False):
+    def __init__(self, name: str, function: Callable, *, differentiable=True, grad_name=None, saves=True, starts=False, seam=False, creates=False):
         self.name = name
         self.function = function
         self.differentiable = differentiable
@@ -55,6 +59,8 @@ class Op:
         self.saves = saves
         self.starts = starts
         self.seam = seam
+        self.creates = creates
+        self.data_dependent = getattr(function, "data_dependent", False)
         self.untracked = object()
         self.parameters = _parameters(function)
         self.keywords = {name: kind for name, kind, _ in self.parameters}
@@ -143,9 +149,9 @@ class Entry:
 class Node:
     """A structure: the program recorded along the path from the root to here."""
 
-    __slots__ = ("children", "depth", "entry", "executables", "freed", "parent", "path_cache", "slots", "visits")
+    __slots__ = ("children", "depth", "entry", "executables", "freed", "numbers", "parent", "path_cache", "slots", "visits")
 
-    def __init__(self, parent: Node | None, entry: Entry | None):
+    def __init__(self, parent: Node | None, entry: Entry | None, numbers: tuple | None = None):
         self.parent = parent
         self.entry = entry
         self.children: dict = {}
@@ -153,6 +159,7 @@ class Node:
         self.depth = parent.depth + 1 if parent else 0
         self.slots = (parent.slots if parent else 0) + (len(entry.outs) if entry else 0)
         self.freed = parent.freed if parent else frozenset()
+        self.numbers = numbers or (parent.numbers if parent else (0, 0, 0))  # how many floats, ints, complexes
         self.path_cache = None
         self.visits = 0
 
@@ -184,3 +191,12 @@ def root() -> Node:
 def forget() -> None:
     """Drop every structure (and with it every executable); running programs keep theirs."""
     _roots.clear()
+
+
+def maker(path: list[Entry], slot: int) -> Entry:
+    """The entry of `path` whose result is in `slot`."""
+    low, high = 0, len(path) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if path[middle].first <= slot else (low, middle - 1)
+    return path[low]

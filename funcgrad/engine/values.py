@@ -75,7 +75,7 @@ class Value:
         aval: shape, dtype and device, known from the start.
         program, ref: the program in which this value has a slot at present, and that slot.
         requires_grad: whether gradients flow to or through it.
-        origin: where its gradient goes: a `Leaf`, or an `Origin` (a launched program and a slot), or `FREED`.
+        origin: where its gradient goes: a `Leaf`, or an `Origin` (a launched program and a slot), or `Freed`.
     """
 
     __slots__ = ("__weakref__", "array", "aval", "origin", "program", "ref", "requires_grad")
@@ -90,6 +90,19 @@ class Value:
 
     def __repr__(self) -> str:
         return f"Value({self.aval}, {'pending' if self.array is None else 'computed'})"
+
+
+class LeafValue(Value):
+    """A pending value made the start of a graph: what an optimizer writes into a parameter.
+
+    It has no slot of its own until it is read before its launch, which is rare; `raw` is the value it stands for.
+    """
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: Value, leaf):
+        super().__init__(None, raw.aval, None, None, True, leaf)
+        self.raw = raw
 
 
 class Leaf:
@@ -111,8 +124,13 @@ class Origin:
         self.slot = slot
 
 
-FREED = object()
-"""The origin of a value whose graph was freed by an earlier backward()."""
+class Freed:
+    """The origin of a value whose graph was freed by an earlier backward(); `entry` made the value."""
+
+    __slots__ = ("entry",)
+
+    def __init__(self, entry):
+        self.entry = entry
 
 
 class Handle:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import importlib
 
 _FAMILIES = {
-    "": "pointwise arithmetic comparison "
+    "": "conversion pointwise arithmetic powers clamping bitwise comparison "
     "reduction moments extrema norm_and_dist order_statistics sorting searching uniqueness "
     "cumulative differences statistics windows spectral "
     "shape indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex "
@@ -48,3 +48,13 @@ def _load(names: str) -> list:
 NAMESPACES = {namespace: _load(names) for namespace, names in _FAMILIES.items()}
 NAMESPACES[""] += NAMESPACES["nn.functional"]
 NAMESPACES["nn.functional"] = NAMESPACES["nn.functional"] + NAMESPACES[""]
+
+
+def find(name: str):
+    """The array function for PyTorch's name: ``linalg.x``, ``fft.x``, ``special.x``, ``nn.functional.x`` or ``x``."""
+    namespace, _, last = name.rpartition(".")
+    for family in NAMESPACES.get(namespace, ()):
+        function = vars(family).get(last)
+        if callable(function):
+            return function
+    return None

@@ -1,0 +1,263 @@
+"""From array functions to PyTorch's ops: every form of every row of `_operator_table`.
+
+The array function of a row's name is found in `funcgrad.ops`. To add an op: write that function, add its name to a row.
+"""
+
+from __future__ import annotations
+
+from funcgrad import _operator_table as table
+from funcgrad import _views, ops
+from funcgrad._tensor import Tensor
+from funcgrad.engine.record import Override, record
+from funcgrad.engine.state import state
+from funcgrad.engine.structure import SCALAR, Op
+from funcgrad.engine.values import Value
+
+_new = object.__new__
+_ops: dict[str, Op] = {}
+
+
+def op(name: str) -> Op:
+    """The op whose array function is `name` (``add``, ``linalg.norm``), made when first asked for."""
+    found = _ops.get(name)
+    if found is None:
+        found = _ops[name] = _make_op(name)
+    return found
+
+
+def _make_op(name: str) -> Op:
+    function = ops.find(name)
+    if function is None:
+        raise NotImplementedError(f"torch.{name} is not supported by funcgrad")
+    short = name.rpartition(".")[2]
+    made = Op(
+        short,
+        function,
+        differentiable=short not in table.NOT_DIFFERENTIABLE,
+        grad_name=table.GRAD_NAMES.get(name),
+        saves=short not in table.SAVES_NOTHING,
+        creates=short in table.CREATES,
+    )
+    if short in table.REFLECTED:
+        made.kinds = (SCALAR, *made.kinds[1:])
+    return made
+
+
+def call(name: str, *args, **kwargs):
+    """Record the op `name` and return its result as tensors."""
+    return apply(op(name), args, kwargs)
+
+
+def apply(op: Op, args, kwargs=None):
+    """Record an op and return its result as tensors."""
+    out = record(op, args, kwargs)
+    if out.__class__ is Value:
+        tensor = _new(Tensor)
+        tensor._value = out
+        return tensor
+    values, pack = out
+    tensors = []
+    for value in values:
+        tensor = _new(Tensor)
+        tensor._value = value
+        tensors.append(tensor)
+    return pack(tensors)
+
+
+# -- the forms --------------------------------------------------------------------------------------------------------
+
+
+def function_form(op: Op, path: str):
+    """``torch.x(...)`` and ``Tensor.x(...)``."""
+
+    def form(*args, **kwargs):
+        if kwargs and "out" in kwargs:
+            return _into(form, op, args, kwargs)
+        try:
+            out = record(op, args, kwargs)
+        except Override:
+            return overridden(form, args, kwargs)
+        if out.__class__ is Value:
+            tensor = _new(Tensor)
+            tensor._value = out
+            return tensor
+        values, pack = out
+        tensors = []
+        for value in values:
+            tensor = _new(Tensor)
+            tensor._value = value
+            tensors.append(tensor)
+        return pack(tensors)
+
+    return _named(form, op, path)
+
+
+def view_form(op: Op, path: str):
+    """As `function_form`, for results that share memory with their first argument."""
+
+    def form(*args, **kwargs):
+        try:
+            out = record(op, args, kwargs)
+        except Override:
+            return overridden(form, args, kwargs)
+        parent, rest = (args[0], args[1:]) if args else (kwargs["input"], ())
+        if out.__class__ is Value:
+            tensor = _new(Tensor)
+            tensor._value = out
+            _views.attach(tensor, parent, op, rest, kwargs)
+            return tensor
+        values, pack = out
+        tensors = []
+        for i, value in enumerate(values):
+            tensor = _new(Tensor)
+            tensor._value = value
+            _views.attach(tensor, parent, op, rest, kwargs, i)
+            tensors.append(tensor)
+        return pack(tensors)
+
+    return _named(form, op, path)
+
+
+def eager_form(op: Op, path: str):
+    """For results whose shape depends on values: the operands are computed first, the op runs on their arrays."""
+    from funcgrad._dynamic import run_now
+
+    def form(*args, **kwargs):
+        return run_now(op, args, kwargs)
+
+    return _named(form, op, path)
+
+
+def inplace_form(op: Op, path: str):
+    """``Tensor.x_(...)``."""
+
+    def form(self, *args, **kwargs):
+        check_writable(self)
+        try:
+            out = record(op, (self, *args), kwargs)
+        except Override:
+            return overridden(form, (self, *args), kwargs)
+        write(self, out)
+        return self
+
+    return _named(form, op, path)
+
+
+def write(tensor: Tensor, value: Value) -> None:
+    """Make `tensor` hold `value`, converted to its dtype as PyTorch's in-place ops do."""
+    have = tensor._value or tensor._refresh()
+    if value.aval is not have.aval:
+        value = _fitted(value, have)
+    if tensor._made is None and not tensor._views:
+        _views._replace(tensor, value)
+    else:
+        _views.write(tensor, value)
+
+
+def _fitted(value: Value, have: Value) -> Value:
+    from funcgrad import _dtypes
+
+    if value.aval.shape != have.aval.shape:
+        raise RuntimeError(
+            f"output with shape {list(have.aval.shape)} doesn't match the broadcast shape {list(value.aval.shape)}"
+        )
+    source, target = value.aval.dtype, have.aval.dtype
+    if source is not target:
+        if not _dtypes.can_cast(source, target):
+            raise RuntimeError(
+                f"result type {source.scalar_name} can't be cast to the desired output type {target.scalar_name}"
+            )
+        value = record(op("cast"), (value, target))
+    return value
+
+
+def check_writable(tensor: Tensor) -> None:
+    """PyTorch's errors for in-place ops on leaves that require grad."""
+    if not state.grad or not tensor.requires_grad:
+        return
+    if tensor._leaf is not None:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    base = tensor._base
+    if base is not None and base._leaf is not None and base.requires_grad:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+def _into(form, op: Op, args, kwargs):
+    """``out=``: compute, then write into the given tensor(s)."""
+    from funcgrad._out import into
+
+    out = kwargs.pop("out")
+    result = form(*args, **kwargs)
+    return result if out is None else into(op, result, out)
+
+
+def overridden(form, args, kwargs):
+    """Some operand is not a plain tensor: a NumPy or JAX array, or a class with ``__torch_function__``."""
+    from funcgrad._overrides import redirect
+
+    return redirect(form, args, kwargs)
+
+
+def _named(form, op: Op, path: str):
+    short = path.rpartition(".")[2]
+    form.__name__ = short
+    form.__qualname__ = path
+    form.__doc__ = op.function.__doc__
+    form.__module__ = "funcgrad"
+    form.op = op
+    return form
+
+
+# -- putting them where PyTorch has them ------------------------------------------------------------------------------
+
+NAMESPACES: dict[str, dict] = {letter: {} for letter in "fnlst"}
+
+
+def _form_of(made: Op):
+    if made.data_dependent:
+        return eager_form
+    return view_form if getattr(made.function, "is_view", False) else function_form
+
+
+def install() -> None:
+    """Make every form of every row."""
+    for letters, prefix, words in table.ROWS:
+        for name in words.split():
+            qualified = prefix + name
+            if ops.find(qualified) is None:
+                continue
+            made = op(qualified)
+            plain = _form_of(made)(made, name)
+            for letter in letters:
+                if letter in NAMESPACES:
+                    _put(NAMESPACES[letter], name, plain)
+            if "m" in letters and name not in vars(Tensor):
+                setattr(Tensor, name, plain)
+            if "i" in letters:
+                setattr(Tensor, name + "_", inplace_form(made, f"Tensor.{name}_"))
+            if "i" in letters and "f" in letters and name in table.FUNCTIONS_IN_PLACE:
+                _put(NAMESPACES["f"], name + "_", getattr(Tensor, name + "_"))
+    _install_dunders()
+
+
+def _put(namespace: dict, name: str, form) -> None:
+    if name in namespace:
+        raise ValueError(f"{name} stands twice in the operator table")
+    namespace[name] = form
+
+
+def _install_dunders() -> None:
+    for dunder, name in table.DUNDERS.items():
+        if ops.find(name) is None: continue
+        setattr(Tensor, dunder, _dunder(op(name), swap=False))
+    for dunder, name in table.REFLECTED_DUNDERS.items():
+        if ops.find(name) is None: continue
+        setattr(Tensor, dunder, _dunder(op(name), swap=True))
+    for dunder, name in table.INPLACE_DUNDERS.items():
+        if ops.find(name) is None: continue
+        setattr(Tensor, dunder, inplace_form(op(name), f"Tensor.{dunder}"))
+
+
+def _dunder(op: Op, swap: bool):
+    plain = _form_of(op)(op, op.name)
+    return (lambda self, other: plain(other, self)) if swap else plain

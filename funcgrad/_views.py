@@ -1,0 +1,184 @@
+"""Views and in-place writes, functionally.
+
+A view keeps its parent and how it was derived. Writing to a tensor makes a new value for it; writing to a view also
+makes a new value of its base (`ops.views.write_through`), and every other view of that base is derived anew when it is
+next read. Recorded values never change, so a gradient always sees the values of its own time, and PyTorch's
+version-counter error has no cause.
+"""
+
+from __future__ import annotations
+
+from weakref import ref as weak
+
+from funcgrad.engine.record import as_leaf, record
+from funcgrad.engine.state import state
+from funcgrad.engine.structure import Op
+from funcgrad.engine.values import LeafValue, Value
+
+_write_ops: dict[str, Op] = {}
+
+
+class Derivation:
+    """How a view comes from its parent: ``op(parent, *args, **kwargs)[index]``."""
+
+    __slots__ = ("args", "grad", "index", "kwargs", "op", "parent")
+
+    def __init__(self, op: Op, parent, args, kwargs, index=None):
+        self.op = op
+        self.parent = parent
+        self.args = args
+        self.kwargs = kwargs
+        self.index = index
+        self.grad = state.grad
+
+    def read(self) -> Value:
+        """The view's value, from the parent's present one."""
+        grad, state.grad = state.grad, self.grad
+        try:
+            out = record(self.op, (self.parent, *self.args), self.kwargs)
+        finally:
+            state.grad = grad
+        return out if self.index is None else out[0][self.index]
+
+    def write(self, base: Value, new: Value) -> Value:
+        """The parent's value with the view's elements replaced."""
+        op = _write_ops.get(self.op.name)
+        if op is None:
+            op = _write_ops[self.op.name] = _write_op(self.op.name)
+        if self.index is None:
+            return record(op, (base, new, *self.args), self.kwargs)
+        return record(op, (base, new, *self.args), {**(self.kwargs or {}), "output": self.index})
+
+
+def _write_op(name: str) -> Op:
+    from funcgrad.ops import views
+
+    def function(base, new, *args, **kwargs):
+        return views.write_through(name, base, new, *args, **kwargs)
+
+    made = Op("copy_slices", function, grad_name="CopySlices")
+    read = views.FUNCTIONS.get(name) if hasattr(views, "FUNCTIONS") else None
+    if read is not None:
+        like = Op(name, read)
+        made.kinds = (0, 0, *like.kinds[1:])
+        made.keywords = like.keywords
+    return made
+
+
+def attach(view, parent, op: Op, args, kwargs, index=None) -> None:
+    """Note that `view` is a view of `parent`."""
+    view._made = Derivation(op, parent, args, kwargs, index)
+    base = parent._base
+    if base is None:
+        base = parent
+    view._base = base
+    views = base._views
+    if views is None:
+        views = base._views = []
+    elif len(views) >= 16 and not len(views) & (len(views) - 1):
+        views[:] = [r for r in views if r() is not None]
+    views.append(weak(view))
+
+
+def write(tensor, value: Value) -> None:
+    """Make `tensor` hold `value` (of its own shape, dtype and device) and let its base and views see it."""
+    made = tensor._made
+    if made is None:
+        _replace(tensor, value)
+        if tensor._views:
+            _outdate(tensor, None)
+        return
+    new = value
+    holder = tensor
+    while holder._made is not None:
+        made = holder._made
+        parent = made.parent
+        old = parent._value if parent._value is not None else parent._refresh()
+        new = made.write(_untracked(old) if made.op.name == "detach" else old, new)
+        if made.op.name == "detach" and old.requires_grad and parent._leaf is None:
+            new = record(_GRAFT, (old, new))
+        holder = parent
+    _replace(holder, new)
+    _outdate(holder, tensor)
+    tensor._value = value
+
+
+def _untracked(value: Value) -> Value:
+    from funcgrad.engine.record import detached
+
+    return detached(value)
+
+
+def _replace(tensor, value: Value) -> None:
+    """Rebind a tensor that is nobody's view, remembering how to undo it."""
+    old = tensor._value
+    leaf = tensor._leaf
+    if leaf is not None and old.requires_grad:
+        value = as_leaf(value, leaf)
+    program = state.program
+    if old.array is not None or old.__class__ is LeafValue:
+        if old.program is program and old.ref is not None:
+            program.journal.append(_Restore(weak(tensor), None, old.ref.index, old.aval, old.requires_grad))
+        else:
+            program.journal.append(_Restore(weak(tensor), old, 0, None, False))
+    tensor._value = value
+
+
+class _Restore:
+    """Give a tensor back the value it held before a program that failed."""
+
+    __slots__ = ("aval", "requires_grad", "slot", "tensor", "value")
+
+    def __init__(self, tensor, value, slot, aval, requires_grad):
+        self.tensor = tensor
+        self.value = value  # None if it is an input of the program: holding it would forbid its donation
+        self.slot = slot
+        self.aval = aval
+        self.requires_grad = requires_grad
+
+    def __call__(self, program) -> None:
+        tensor = self.tensor()
+        if tensor is None:
+            return
+        if self.value is None:
+            array = program.arrays[program.inputs.index(self.slot)]
+            origin = program.edges.get(self.slot)
+            self.value = Value(array, self.aval, None, None, self.requires_grad, origin)
+        tensor._value = self.value
+        if tensor._views:
+            _outdate(tensor, None)
+
+
+def _outdate(base, writer) -> None:
+    """Every view of `base` but the one written through is derived anew when next read."""
+    alive = []
+    for r in base._views:
+        view = r()
+        if view is not None:
+            alive.append(r)
+            if view is not writer:
+                view._value = None
+    base._views[:] = alive
+
+
+def _graft(old, data):
+    """`data` with the gradient of `old`: what PyTorch has after writing through ``x.detach()``."""
+    return _grafted(old, data)
+
+
+def _make_grafted():
+    import jax
+
+    @jax.custom_jvp
+    def grafted(old, data):
+        return data
+
+    @grafted.defjvp
+    def _(primals, tangents):
+        return primals[1], tangents[0]
+
+    return grafted
+
+
+_grafted = _make_grafted()
+_GRAFT = Op("alias", _graft)

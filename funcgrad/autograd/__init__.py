@@ -1,0 +1,13 @@
+"""Automatic differentiation: ``torch.autograd``."""
+
+from __future__ import annotations
+
+from funcgrad.autograd._backward import backward as backward
+from funcgrad.autograd._backward import grad as grad
+from funcgrad.autograd.function import Function as Function
+from funcgrad.autograd.function import once_differentiable as once_differentiable
+from funcgrad.autograd.grad_mode import enable_grad as enable_grad
+from funcgrad.autograd.grad_mode import inference_mode as inference_mode
+from funcgrad.autograd.grad_mode import no_grad as no_grad
+from funcgrad.autograd.grad_mode import set_grad_enabled as set_grad_enabled
+from funcgrad.autograd.variable import Variable as Variable

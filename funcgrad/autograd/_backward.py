@@ -1,0 +1,204 @@
+"""``backward`` and ``grad``: PyTorch's entry points to the engine's gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from funcgrad import _dtypes, _operators
+from funcgrad._tensor import Tensor, wrap
+from funcgrad.engine.backward import Sweep, where
+from funcgrad.engine.record import record
+from funcgrad.engine.state import state
+from funcgrad.engine.structure import Op
+from funcgrad.engine.values import Leaf
+
+_ACCUMULATE = Op("accumulate", lambda old, new: [a + b for a, b in zip(old, new)], differentiable=True)
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
+    """Accumulate the gradients of `tensors` into the leaves' ``.grad``.
+
+    Args:
+        tensors: one tensor or several; their gradients add up.
+        grad_tensors: a cotangent for each; None for a tensor of one element.
+        retain_graph: keep what is needed for another backward; by default only if `create_graph`.
+        create_graph: record the gradients so that they can be differentiated again.
+        inputs: accumulate only into these.
+
+    Raises:
+        RuntimeError: as PyTorch, e.g. "grad can be implicitly created only for scalar outputs".
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html
+    """
+    tensors = _sequence(tensors)
+    grads = _cotangents(tensors, _sequence(grad_tensors if grad_variables is None else grad_variables, len(tensors)))
+    wanted = None
+    if inputs is not None:
+        inputs = _sequence(inputs)
+        if not inputs:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        wanted = [where(t._read()) for t in inputs]
+    sweep = _swept(tensors, grads, create_graph if retain_graph is None else retain_graph, create_graph, wanted)
+    if inputs is None:
+        reached = [(leaf.owner(), value) for leaf, value in sweep.leaves.items()]
+    else:
+        reached = [(t, sweep.result(w)) for t, w in zip(inputs, wanted)]
+    _accumulate([(t, v) for t, v in reached if t is not None and v is not None], create_graph)
+
+
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    only_inputs=True,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+) -> tuple:
+    """The gradients of the sum of `outputs` with respect to `inputs`, leaving every ``.grad`` as it is.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
+    """
+    outputs, inputs = _sequence(outputs), _sequence(inputs)
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    given = _sequence(grad_outputs, len(outputs))
+    if is_grads_batched:
+        return _batched(outputs, inputs, given, retain_graph, create_graph, allow_unused, materialize_grads)
+    grads = _cotangents(outputs, given)
+    for t in inputs:
+        if not t.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    wanted = [where(t._read()) for t in inputs]
+    sweep = _swept(outputs, grads, create_graph if retain_graph is None else retain_graph, create_graph, wanted)
+    results = []
+    for t, place in zip(inputs, wanted):
+        value = sweep.result(place)
+        if value is not None:
+            results.append(_hooked(t, wrap(value)) if isinstance(place, Leaf) else wrap(value))
+        elif materialize_grads:
+            results.append(_operators.call("zeros_like", t))
+        elif allow_unused:
+            results.append(None)
+        else:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+    return tuple(results)
+
+
+def _batched(outputs, inputs, grads, retain_graph, create_graph, allow_unused, materialize_grads):
+    count = next(g.shape[0] for g in grads if g is not None)
+    rows = []
+    for i in range(count):
+        keep = True if i < count - 1 else retain_graph
+        row = [None if g is None else g[i] for g in grads]
+        rows.append(grad(outputs, inputs, row, keep, create_graph, True, allow_unused, False, materialize_grads))
+    return tuple(None if col[0] is None else _operators.call("stack", list(col)) for col in zip(*rows))
+
+
+def _sequence(x, count: int | None = None) -> list:
+    if x is None:
+        return [None] * (count or 0)
+    return [x] if isinstance(x, Tensor) else list(x) if isinstance(x, Sequence) or hasattr(x, "__iter__") else [x]
+
+
+def _cotangents(tensors: list, grads: list) -> list:
+    """Check the roots and their cotangents; a scalar root may go without (None stands for ones)."""
+    if len(grads) != len(tensors):
+        raise RuntimeError("got {} tensors and {} gradients".format(len(tensors), len(grads)))
+    for i, (t, g) in enumerate(zip(tensors, grads)):
+        if not t.requires_grad:
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        if g is None:
+            if t.numel() != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if t.dtype.is_complex:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for real scalar outputs but got {t.dtype}"
+                )
+        elif g.shape != t.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
+            )
+        elif g.dtype.is_complex != t.dtype.is_complex:
+            raise RuntimeError(
+                "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+                f"grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a dtype of {t.dtype}."
+            )
+    return grads
+
+
+def _swept(tensors, grads, retain: bool, create: bool, wanted) -> Sweep:
+    before, state.grad = state.grad, bool(create)
+    try:
+        sweep = Sweep(bool(retain), bool(create), wanted)
+        for t, g in zip(tensors, grads):
+            if g is not None and g.dtype is not t.dtype:
+                g = g.to(t.dtype)
+            sweep.start(t._read(), None if g is None else g._read())
+        sweep.run()
+    finally:
+        state.grad = before
+    return sweep
+
+
+def _hooked(tensor: Tensor, grad: Tensor) -> Tensor:
+    """The leaf's gradient after its hooks."""
+    for hook in list((tensor._hooks or {}).values()):
+        changed = hook(grad)
+        if changed is not None:
+            grad = changed
+    return grad
+
+
+def _accumulate(reached: list, create: bool) -> None:
+    """Add gradients into ``.grad``; one entry for all those that already have one."""
+    before, state.grad = state.grad, create
+    try:
+        adding, values = [], []
+        undo = []
+        for tensor, value in reached:
+            if tensor._hooks:
+                value = _hooked(tensor, wrap(value))._read()
+            have = tensor._grad
+            undo.append((tensor, have))
+            if have is None:
+                tensor._grad = wrap(value)
+            elif create:
+                tensor._grad = _operators.call("add", have, wrap(value))
+            else:
+                adding.append(have)
+                values.append(value)
+        if adding:
+            sums, _ = record(_ACCUMULATE, (adding, values))
+            for have, total in zip(adding, sums):
+                _operators.write(have, total)
+        state.program.journal.append(_RestoreGrads(undo))
+    finally:
+        state.grad = before
+    for tensor, _ in reached:
+        for hook in list((getattr(tensor, "_post_hooks", None) or {}).values()):
+            hook(tensor)
+
+
+class _RestoreGrads:
+    """Give leaves back the ``.grad`` they had before a program that failed."""
+
+    __slots__ = ("undo",)
+
+    def __init__(self, undo: list):
+        self.undo = undo
+
+    def __call__(self, program) -> None:
+        for tensor, grad in self.undo:
+            tensor._grad = grad
+
+
+
+

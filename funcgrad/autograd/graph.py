@@ -1,0 +1,97 @@
+"""The graph as PyTorch shows it: ``grad_fn``, ``next_functions``, and hooks on nodes.
+
+The nodes are made when somebody looks at them, from the recorded program; nothing is built while recording.
+"""
+
+from __future__ import annotations
+
+from funcgrad.engine.state import Program
+from funcgrad.engine.structure import Entry, maker
+from funcgrad.engine.values import Freed, Leaf, Origin, Value
+
+
+class Node:
+    """The function that made a tensor, as ``grad_fn`` shows it: its name and the functions before it."""
+
+    __slots__ = ("_entry", "_leaf", "_program")
+
+    def __init__(self, program: Program | None, entry: Entry | None, leaf: Leaf | None = None):
+        self._program = program
+        self._entry = entry
+        self._leaf = leaf
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad" if self._leaf is not None else _name(self._entry)
+
+    @property
+    def next_functions(self) -> tuple:
+        """The (function, output number) of each operand that a gradient flows to."""
+        if self._leaf is not None or self._program is None:
+            return ()
+        return tuple(_function_at(self._program, slot) for slot in self._entry.tracked)
+
+    @property
+    def variable(self):
+        """The leaf whose gradient accumulates here."""
+        return self._leaf.owner() if self._leaf is not None else None
+
+    def __repr__(self) -> str:
+        name = "AccumulateGrad" if self._leaf is not None else _name(self._entry)
+        return f"<{name} object at {hex(id(self._entry or self._leaf))}>"
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Node) and self._entry is other._entry and self._leaf is other._leaf
+
+    def __hash__(self) -> int:
+        return hash((id(self._entry), id(self._leaf)))
+
+
+def _name(entry: Entry) -> str:
+    op = entry.op
+    if op.name == "matmul":
+        return _matmul_name(entry)
+    return op.grad_name
+
+
+def _matmul_name(entry: Entry) -> str:
+    """`matmul` is several functions in PyTorch, by the ranks of its operands."""
+    return "MmBackward0" if len(entry.outs[0][0].shape) == 2 else "UnsafeViewBackward0" if entry.outs[0][0].shape else "DotBackward0"
+
+
+_classes: dict[str, type] = {}
+
+
+def _named(name: str) -> type:
+    """A subclass of `Node` that prints as the function's name."""
+    made = _classes.get(name)
+    if made is None:
+        made = _classes[name] = type(name, (Node,), {"__slots__": ()})
+    return made
+
+
+def node_of(value: Value) -> Node | None:
+    """The node that made `value`; None for leaves and for values that do not require grad."""
+    if not value.requires_grad:
+        return None
+    origin = value.origin
+    if isinstance(origin, Leaf):
+        return None
+    if isinstance(origin, Freed):
+        return _named(_name(origin.entry))(None, origin.entry)
+    program, slot = (origin.program, origin.slot) if isinstance(origin, Origin) else (value.program, value.ref.index)
+    entry = maker(program.node.path(), slot)
+    return _named(_name(entry))(program, entry)
+
+
+def _function_at(program: Program, slot: int) -> tuple:
+    edge = program.edges.get(slot)
+    if isinstance(edge, Leaf):
+        return (_named("AccumulateGrad")(None, None, edge), 0)
+    if isinstance(edge, Origin):
+        return _function_at(edge.program, edge.slot)
+    if isinstance(edge, Freed):
+        return (_named(_name(edge.entry))(None, edge.entry), 0)
+    entry = maker(program.node.path(), slot)
+    return (_named(_name(entry))(program, entry), slot - entry.first)
+
+
