@@ -1,0 +1,167 @@
+"""Elementwise maximum, minimum, clamping and selection.
+
+https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax import lax
+
+from funcgrad import _dtypes, _errors
+from funcgrad.ops import _number
+from funcgrad.ops._elementwise import REAL, common_dtype, derivatives, literal, operands, shape_of
+from funcgrad.ops._number import Array, Scalar, as_array, expand, is_number
+
+
+def _chosen(loses: Callable) -> Callable:
+    """The derivative of a maximum by one operand: half at a tie, 0 where it loses, else 1 (NaN included)."""
+    return lambda r, x, y: jnp.where(x == y, literal(r, 0.5), jnp.where(loses(x, y), literal(r, 0), literal(r, 1)))
+
+
+_maximum = derivatives(_chosen(lax.lt), _chosen(lax.gt))(lax.max)
+_minimum = derivatives(_chosen(lax.gt), _chosen(lax.lt))(lax.min)
+
+
+def _extremum(name: str, function: Callable, kernel: str, input: Array, other: Array) -> Array:
+    if jnp.iscomplexobj(input) or jnp.iscomplexobj(other):
+        raise RuntimeError(f"{name} not implemented for complex tensors.")
+    return function(*operands(kernel, REAL, input, other))
+
+
+def maximum(input: Array, other: Array) -> Array:
+    """The larger of each two elements; NaN if either is; a tie halves the gradient.
+
+    Example:
+        >>> torch.maximum(torch.tensor([1.0, 5.0]), torch.tensor([3.0, 4.0]))
+        tensor([3., 5.])
+    """
+    return _extremum("maximum", _maximum, "maximum_cpu", input, other)
+
+
+def minimum(input: Array, other: Array) -> Array:
+    """The smaller of each two elements; NaN if either is; a tie halves the gradient.
+
+    Example:
+        >>> torch.minimum(torch.tensor([1.0, 5.0]), torch.tensor([3.0, 4.0]))
+        tensor([1., 4.])
+    """
+    return _extremum("minimum", _minimum, "minimum_cpu", input, other)
+
+
+def _number_first(wins: Callable) -> Callable:
+    """`maximum` or `minimum` that passes over NaN; a tie gives `x` the whole gradient."""
+
+    def function(x: Array, y: Array) -> Array:
+        return jnp.where(wins(x, y) | (y != y), x, y)
+
+    return function
+
+
+def fmax(input: Array, other: Array) -> Array:
+    """The larger of each two elements, or the other one where one is NaN; `input` has the gradient of a tie.
+
+    Example:
+        >>> torch.fmax(torch.tensor([1.0, float("nan")]), torch.tensor([3.0, 4.0]))
+        tensor([3., 4.])
+    """
+    return _extremum("fmax", _number_first(lax.ge), "maximum_cpu", input, other)
+
+
+def fmin(input: Array, other: Array) -> Array:
+    """The smaller of each two elements, or the other one where one is NaN; `input` has the gradient of a tie.
+
+    Example:
+        >>> torch.fmin(torch.tensor([1.0, float("nan")]), torch.tensor([3.0, 4.0]))
+        tensor([1., 4.])
+    """
+    return _extremum("fmin", _number_first(lax.le), "minimum_cpu", input, other)
+
+
+# -- clamping ---------------------------------------------------------------------------------------------------------
+
+
+def _raise_to(x: Array, low: Array) -> Array:
+    # Not lax.max: at the bound the gradient is that of x, whole. A NaN bound gives NaN.
+    return jnp.where((x < low) | (low != low), low, x)
+
+
+def _lower_to(x: Array, high: Array) -> Array:
+    return jnp.where((x > high) | (high != high), high, x)
+
+
+def _clamp_kernel(min, max) -> tuple[str, str]:
+    both = min is not None and max is not None
+    if is_number(max if min is None else min):
+        return f"clamp_{'' if both else 'max_' if min is None else 'min_'}scalar_cpu", "ihf"
+    return ("clamp_cpu", "ihf") if both else ("maximum_cpu" if max is None else "minimum_cpu", REAL)
+
+
+def clamp(input: Array, min: Array | Scalar | None = None, max: Array | Scalar | None = None) -> Array:
+    """``minimum(maximum(input, min), max)``; elements at a bound keep their gradient.
+
+    Raises:
+        RuntimeError: neither bound is given.
+
+    Example:
+        >>> torch.clamp(torch.tensor([-1.0, 0.5, 2.0]), 0, 1)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if jnp.iscomplexobj(input) or common_dtype(input, min, max).is_complex:
+        raise NotImplementedError("clamp is not supported for complex types")
+    return _clamp(input, min, max)
+
+
+def _clamp(input: Array, min, max) -> Array:
+    x, low, high = operands(*_clamp_kernel(min, max), input, min, max)
+    if low is not None:
+        x = _raise_to(x, low)
+    return x if high is None else _lower_to(x, high)
+
+
+def clamp_min(input: Array, min: Array | Scalar) -> Array:
+    """``maximum(input, min)``; elements at the bound keep their gradient.
+
+    Example:
+        >>> torch.clamp_min(torch.tensor([-1.0, 0.5]), 0)
+        tensor([0.0000, 0.5000])
+    """
+    return _clamp(input, min, None)
+
+
+def clamp_max(input: Array, max: Array | Scalar) -> Array:
+    """``minimum(input, max)``; elements at the bound keep their gradient.
+
+    Example:
+        >>> torch.clamp_max(torch.tensor([-1.0, 0.5]), 0)
+        tensor([-1.,  0.])
+    """
+    return _clamp(input, None, max)
+
+
+# -- selection --------------------------------------------------------------------------------------------------------
+
+
+def where(condition: Array, input: Array | Scalar = None, other: Array | Scalar = None):
+    """`input` where `condition` holds, else `other`; with neither, the indices where it holds, one tensor a dimension.
+
+    Example:
+        >>> torch.where(torch.tensor([True, False]), torch.tensor([1.0, 2.0]), 0)
+        tensor([1., 0.])
+    """
+    if input is None and other is None:
+        return tuple(i.astype(jnp.int64) for i in jnp.nonzero(condition))
+    if condition.dtype not in (jnp.bool_, jnp.uint8):
+        name = _dtypes.to_dtype(condition.dtype).scalar_name
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}")
+    d = _number.result_type(input, other)
+    shape = _errors.broadcast_shapes(condition.shape, shape_of(input), shape_of(other))
+    x, y = (expand(as_array(v, d), shape) for v in (input, other))
+    return lax.select(expand(condition != 0, shape), x, y)
+
+
+clip = clamp

@@ -1,0 +1,121 @@
+"""The gamma function's logarithm, derivatives and incomplete forms, and the zeta function.
+
+https://docs.pytorch.org/docs/stable/special.html
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import jax.numpy as jnp
+from jax import lax
+
+from funcgrad.ops._elementwise import derivatives, float_function, float_operand, in_float32, literal, operands
+from funcgrad.ops._number import Array, Scalar
+
+_REAL = "biuhf"
+_float = float_function(__name__)
+
+
+@functools.cache
+def _polygamma(n: int):
+    """The n-th derivative of digamma, whose own derivative is the next."""
+
+    @derivatives(lambda y, x: _polygamma(n + 1)(x))
+    def function(x: Array) -> Array:
+        if n:
+            return lax.polygamma(jnp.full_like(x, n), x)
+        # A pole of either sign at 0; XLA gives NaN there.
+        return jnp.where(x == 0, jnp.where(jnp.signbit(x), literal(x, jnp.inf), literal(x, -jnp.inf)), lax.digamma(x))
+
+    return function
+
+
+@in_float32
+@derivatives(lambda y, x: _polygamma(0)(x))
+def _lgamma(x: Array) -> Array:
+    return lax.lgamma(x)
+
+
+lgamma = _float("lgamma", _lgamma, "lgamma_vml_cpu", "``ln |gamma(input)|``.",
+                "torch.lgamma(torch.tensor([1.0, 5.0])) -> tensor([0.0000, 3.1781])", _REAL)  # fmt: skip
+digamma = _float("digamma", in_float32(_polygamma(0)), "digamma",
+                 "Logarithmic derivative of the gamma function, ``gamma'(input) / gamma(input)``.",
+                 "torch.digamma(torch.tensor([1.0, 2.0])) -> tensor([-0.5772,  0.4228])", _REAL)  # fmt: skip
+
+
+def polygamma(n: Array | int, input: Array | int) -> Array:
+    """The `n`-th derivative of `digamma` at `input`; the method's order ``(input, n)`` is understood too.
+
+    Raises:
+        RuntimeError: `n` is negative.
+
+    Example:
+        >>> torch.polygamma(1, torch.tensor([1.0, 2.0]))
+        tensor([1.6449, 0.6449])
+    """
+    if isinstance(input, int):
+        n, input = input, n
+    if not isinstance(n, int):
+        raise TypeError(f"polygamma(): argument 'n' (position 1) must be int, not {type(n).__name__}")
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    kernel = ("digamma", "trigamma")[n] if n < 2 else "polygamma"
+    return in_float32(_polygamma(n))(float_operand(input, kernel, _REAL))
+
+
+def mvlgamma(input: Array, p: int) -> Array:
+    """Logarithm of the multivariate gamma function of dimension `p`.
+
+    ``p (p - 1) / 4 * ln(pi) + sum(lgamma(input - j / 2) for j in range(p))``, for elements above ``(p - 1) / 2``.
+
+    Example:
+        >>> torch.mvlgamma(torch.tensor([3.0]), 2)
+        tensor([1.5963])
+    """
+    if p < 1:
+        raise RuntimeError("p has to be greater than or equal to 1")
+    x = float_operand(input, "arange_cpu", _REAL)
+
+    @in_float32
+    def total(x):
+        terms = sum(_lgamma(x - literal(x, j / 2)) for j in range(p))
+        return terms + literal(x, p * (p - 1) / 4 * math.log(math.pi))
+
+    return total(x)
+
+
+def igamma(input: Array, other: Array) -> Array:
+    """Regularized lower incomplete gamma function, ``integral of t^(input-1) exp(-t) from 0 to other / gamma(input)``.
+
+    Example:
+        >>> torch.igamma(torch.tensor([4.0]), torch.tensor([3.0]))
+        tensor([0.3528])
+    """
+    return in_float32(lax.igamma)(*operands("igamma_cpu", "hf", input, other))
+
+
+def igammac(input: Array, other: Array) -> Array:
+    """Regularized upper incomplete gamma function, ``1 - igamma(input, other)``.
+
+    Example:
+        >>> torch.igammac(torch.tensor([4.0]), torch.tensor([3.0]))
+        tensor([0.6472])
+    """
+    return in_float32(lax.igammac)(*operands("igammac_cpu", "hf", input, other))
+
+
+@derivatives(None, lambda r, x, q: -x * _zeta(x + 1, q))
+def _zeta(x: Array, q: Array) -> Array:
+    return lax.zeta(x, q)
+
+
+def zeta(input: Array | Scalar, other: Array | Scalar) -> Array:
+    """Hurwitz zeta function, ``sum((k + other) ** -input for k = 0, 1, ...)``.
+
+    Example:
+        >>> torch.special.zeta(torch.tensor([2.0]), 1)
+        tensor([1.6449])
+    """
+    return _zeta(*operands("zeta_cpu", "biuf", input, other, floating=True))
