@@ -17,3 +17,19 @@ def view(function):
     """Mark a function whose result shares memory with its first argument in PyTorch (`transpose`, `narrow`)."""
     function.is_view = True
     return function
+
+
+def depends_on_values(*names: str, rewrite):
+    """Mark a function whose output shape depends on the values of the arguments `names` where those are arrays.
+
+    The engine fetches these as NumPy arrays and records the call that ``rewrite(*args, **kwargs)`` returns instead, a
+    triple (function, args, kwargs) of an ordinary, differentiable array function; the other arrays are only passed
+    through (`rewrite` reads no more than their shape). `None` means that the call itself needs no values.
+    """
+
+    def mark(function):
+        function.value_arguments = names
+        function.rewrite = rewrite
+        return function
+
+    return mark
