@@ -38,7 +38,7 @@ def to_jax(x):
         x = x.detach().resolve_conj().resolve_neg()
         if x.dtype == torch.bfloat16:
             return jnp.asarray(x.float().numpy()).astype(jnp.bfloat16)
-        return jnp.asarray(x.numpy().copy())
+        return jnp.asarray(x.numpy(force=True).copy())
     if isinstance(x, torch.dtype):
         return _dtypes._by_name(str(x).split(".")[1])
     if isinstance(x, torch.Size):

@@ -343,3 +343,8 @@ def _interpolate(x: Array, y: Array, w: Array) -> Array:
     # From the nearer end, so that weights 0 and 1 give the ends exactly.
     near = lax.abs(w) < 0.5
     return jnp.where(near, x + w * (y - x), y - (y - x) * (literal(w, 1) - w))
+
+
+divide = div
+multiply = mul
+subtract = sub

@@ -13,7 +13,7 @@ from jax import lax
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
 from funcgrad.ops._elementwise import REAL, common_dtype, derivatives, literal, operands, shape_of
-from funcgrad.ops._number import Array, Scalar, as_array, expand, is_number
+from funcgrad.ops._number import Array, Scalar, as_array, is_number
 
 
 def _chosen(loses: Callable) -> Callable:
@@ -149,19 +149,23 @@ def clamp_max(input: Array, max: Array | Scalar) -> Array:
 def where(condition: Array, input: Array | Scalar = None, other: Array | Scalar = None):
     """`input` where `condition` holds, else `other`; with neither, the indices where it holds, one tensor a dimension.
 
+    The method's order ``(input, condition, other)`` is understood too.
+
     Example:
         >>> torch.where(torch.tensor([True, False]), torch.tensor([1.0, 2.0]), 0)
         tensor([1., 0.])
     """
     if input is None and other is None:
         return tuple(i.astype(jnp.int64) for i in jnp.nonzero(condition))
+    if condition.dtype != jnp.bool_ and not is_number(input) and input.dtype == jnp.bool_:
+        condition, input = input, condition
     if condition.dtype not in (jnp.bool_, jnp.uint8):
         name = _dtypes.to_dtype(condition.dtype).scalar_name
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}")
     d = _number.result_type(input, other)
     shape = _errors.broadcast_shapes(condition.shape, shape_of(input), shape_of(other))
-    x, y = (expand(as_array(v, d), shape) for v in (input, other))
-    return lax.select(expand(condition != 0, shape), x, y)
+    x, y = (_number.expand(as_array(v, d), shape) for v in (input, other))
+    return lax.select(_number.expand(condition != 0, shape), x, y)
 
 
 clip = clamp

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from funcgrad import _dtypes, _errors
+from funcgrad.ops import _marks
 from funcgrad.ops._elementwise import derivatives, float_operand, literal
-from funcgrad.ops._marks import view
 from funcgrad.ops._number import Array, broadcast
 
 
-@view
+@_marks.view
 def real(input: Array) -> Array:
     """The real part; a real `input` itself.
 
@@ -27,7 +27,7 @@ def real(input: Array) -> Array:
     return lax.real(input) if jnp.iscomplexobj(input) else input
 
 
-@view
+@_marks.view
 def imag(input: Array) -> Array:
     """The imaginary part of a complex tensor.
 
@@ -126,7 +126,7 @@ def angle(input: Array) -> Array:
     return jnp.where(jnp.isnan(x), literal(x, math.nan), jnp.where(x < 0, literal(x, math.pi), literal(x, 0)))
 
 
-@view
+@_marks.view
 def view_as_real(input: Array) -> Array:
     """A complex tensor as a real one with a last dimension of 2: real and imaginary part.
 
@@ -142,7 +142,7 @@ def view_as_real(input: Array) -> Array:
     return jnp.stack([lax.real(input), lax.imag(input)], axis=-1)
 
 
-@view
+@_marks.view
 def view_as_complex(input: Array) -> Array:
     """A real tensor whose last dimension has size 2 as a complex one.
 

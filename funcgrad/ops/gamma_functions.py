@@ -11,11 +11,28 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
+from funcgrad.ops._approximation import polynomial
 from funcgrad.ops._elementwise import derivatives, float_function, float_operand, in_float32, literal, operands
 from funcgrad.ops._number import Array, Scalar
 
 _REAL = "biuhf"
 _float = float_function(__name__)
+
+
+def _positive_polygamma(n: int, x: Array) -> Array:
+    return lax.polygamma(jnp.full_like(x, n), jnp.where(x < 0, literal(x, 1), x))
+
+
+def _reflected(n: int, x: Array) -> Array:
+    """Polygamma at negative `x` from that at ``1 - x``: XLA's series is wrong there."""
+    derivative = [0, 1]  # of cot as a polynomial in cot, since cot' = -(1 + cot^2)
+    for _ in range(n):
+        slope = [k * c for k, c in enumerate(derivative)][1:]
+        derivative = [-a - b for a, b in zip([*slope, 0, 0], [0, 0, *slope])]
+    phase = (x - lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)) * literal(x, math.pi)
+    wave = polynomial(derivative, lax.cos(phase) / lax.sin(phase)) * literal(x, math.pi ** (n + 1))
+    y = (-1) ** n * _positive_polygamma(n, 1 - x) - wave
+    return jnp.where(phase == 0, literal(x, (-1) ** (n + 1) * math.inf), y)
 
 
 @functools.cache
@@ -25,7 +42,7 @@ def _polygamma(n: int):
     @derivatives(lambda y, x: _polygamma(n + 1)(x))
     def function(x: Array) -> Array:
         if n:
-            return lax.polygamma(jnp.full_like(x, n), x)
+            return jnp.where(x < 0, _reflected(n, jnp.where(x < 0, x, literal(x, -0.5))), _positive_polygamma(n, x))
         # A pole of either sign at 0; XLA gives NaN there.
         return jnp.where(x == 0, jnp.where(jnp.signbit(x), literal(x, jnp.inf), literal(x, -jnp.inf)), lax.digamma(x))
 
