@@ -104,7 +104,7 @@ FUNCTIONS_IN_PLACE = {
     "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "asinh", "acosh", "atanh", "deg2rad", "rad2deg",
 }  # fmt: skip
 NOT_DIFFERENTIABLE = {
-    "zeros_like", "ones_like", "full_like", "empty_like", "nextafter", "detach", "heaviside", "isclose", "histc",
+    "zeros_like", "ones_like", "full_like", "empty_like", "detach", "heaviside", "isclose", "histc",
     "histogram", "bincount",
 }  # fmt: skip
 CREATES = {

@@ -162,19 +162,23 @@ def _airy_series(first: float, offset: int) -> list[float]:
     return c
 
 
-def _airy_part(unit: complex, part: str) -> Callable[[np.ndarray], np.ndarray]:
-    """``integral of exp(-t^2) cos(unit t^3 x^(-3/4) / 3) dt / sqrt(pi)`` as a function of ``x^(-3/2)``."""
+def _airy_part(angle: float, part: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Of ``2 sqrt(pi) z^(1/4) exp(2/3 z^(3/2)) Ai(z)`` at ``z = x exp(i angle)``, as a function of ``x^(-3/2)``.
+
+    It is ``integral of exp(-r^2 t^2) cos(t^3 x^(-3/4) / 3) r dt / sqrt(pi)`` with ``r = exp(i angle / 4)``.
+    """
+    r = np.exp(0.25j * angle)
 
     def function(t):
-        w = np.sqrt((1 + t) / 2 * _AIRY_START**-1.5) * unit / 3
+        w = np.sqrt((1 + t) / 2 * _AIRY_START**-1.5) / 3
         u = _NODES[:, None]
-        return getattr((np.exp(-u * u) * np.cos(u**3 * w)).sum(0) * _STEP / math.sqrt(math.pi), part)
+        return getattr((np.exp(-((r * u) ** 2)) * np.cos(u**3 * w)).sum(0) * r * _STEP / math.sqrt(math.pi), part)
 
     return function
 
 
-_AIRY_DECAY = _airy_part(1.0 + 0j, "real")
-_AIRY_WAVES = [_airy_part(np.exp(-0.25j * np.pi), part) for part in ("real", "imag")]
+_AIRY_DECAY = _airy_part(0.0, "real")
+_AIRY_WAVES = [_airy_part(math.pi / 3, part) for part in ("real", "imag")]  # Ai(-x) is a sum of two such
 
 
 def _airy_ai(x: Array) -> Array:
