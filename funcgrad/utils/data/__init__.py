@@ -1,0 +1,21 @@
+"""Datasets, samplers and loaders, as ``torch.utils.data``."""
+
+from funcgrad.utils.data.dataloader import DataLoader as DataLoader
+from funcgrad.utils.data.dataloader import default_collate as default_collate
+from funcgrad.utils.data.dataloader import default_convert as default_convert
+from funcgrad.utils.data.dataloader import get_worker_info as get_worker_info
+from funcgrad.utils.data.dataset import ChainDataset as ChainDataset
+from funcgrad.utils.data.dataset import ConcatDataset as ConcatDataset
+from funcgrad.utils.data.dataset import Dataset as Dataset
+from funcgrad.utils.data.dataset import IterableDataset as IterableDataset
+from funcgrad.utils.data.dataset import StackDataset as StackDataset
+from funcgrad.utils.data.dataset import Subset as Subset
+from funcgrad.utils.data.dataset import TensorDataset as TensorDataset
+from funcgrad.utils.data.dataset import random_split as random_split
+from funcgrad.utils.data.distributed import DistributedSampler as DistributedSampler
+from funcgrad.utils.data.sampler import BatchSampler as BatchSampler
+from funcgrad.utils.data.sampler import RandomSampler as RandomSampler
+from funcgrad.utils.data.sampler import Sampler as Sampler
+from funcgrad.utils.data.sampler import SequentialSampler as SequentialSampler
+from funcgrad.utils.data.sampler import SubsetRandomSampler as SubsetRandomSampler
+from funcgrad.utils.data.sampler import WeightedRandomSampler as WeightedRandomSampler

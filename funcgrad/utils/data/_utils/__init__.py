@@ -1,0 +1,1 @@
+"""The parts behind `funcgrad.utils.data.DataLoader`."""

@@ -1,0 +1,119 @@
+"""Handles of hooks, and a Module's backward hooks."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections import OrderedDict
+
+
+class RemovableHandle:
+    """Removes a hook again: ``handle.remove()``, or leave its ``with`` block.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.utils.hooks.RemovableHandle.html
+    """
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks_dict, *, extra_dict=None):
+        self._registries = [
+            weakref.ref(d) if isinstance(d, OrderedDict) else (lambda d=d: d) for d in (hooks_dict, *_list(extra_dict))
+        ]
+        self.id = next(RemovableHandle._ids)
+
+    def remove(self) -> None:
+        """Take the hook out of every registry it is in."""
+        for reference in self._registries:
+            registry = reference()
+            if registry is not None:
+                registry.pop(self.id, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.remove()
+
+
+def _list(extra) -> list:
+    return [] if extra is None else list(extra) if isinstance(extra, list | tuple) else [extra]
+
+
+class BackwardHook:
+    """A Module's backward hooks around one of its calls.
+
+    Markers around the inputs and the outputs tell when their gradients are known.
+    """
+
+    def __init__(self, module, user_hooks, user_pre_hooks):
+        self.module = module
+        self.user_hooks = user_hooks
+        self.user_pre_hooks = user_pre_hooks
+        self.grad_outputs = None
+        self.input_tensors: list[int] | None = None
+        self.count = 0
+
+    def setup_input_hook(self, args):
+        """Mark the inputs, so that the hooks run when the gradients with respect to them are known."""
+        self.count = len(args)
+        return self._mark(args, self._inputs_known, "input_tensors")
+
+    def setup_output_hook(self, output):
+        """Mark the outputs, so that the gradients with respect to them are noted (and may be changed)."""
+        single = not isinstance(output, tuple)
+        marked = self._mark((output,) if single else output, self._outputs_known, "output_tensors")
+        return marked[0] if single else marked
+
+    def _mark(self, args, known, attribute: str):
+        from funcgrad._tensor import Tensor
+        from funcgrad.autograd.function import Function
+
+        at = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
+        setattr(self, attribute, at)
+        if not at:
+            return args
+
+        class Mark(Function):
+            @staticmethod
+            def forward(ctx, *tensors):
+                return tuple(t.view_as(t) for t in tensors)
+
+            @staticmethod
+            def backward(ctx, *grads):
+                return known(at, len(args), grads)
+
+        marked = list(args)
+        for i, tensor in zip(at, Mark.apply(*[args[i] for i in at])):
+            marked[i] = tensor
+        return tuple(marked)
+
+    def _outputs_known(self, at, count, grads):
+        outputs = _spread(at, count, grads)
+        for hook in self.user_pre_hooks:
+            changed = hook(self.module, outputs)
+            if changed is not None:
+                outputs = changed if isinstance(changed, tuple) else (changed,)
+        self.grad_outputs = outputs
+        if not self.input_tensors:
+            for hook in self.user_hooks:
+                if hook(self.module, (None,) * self.count, outputs) is not None:
+                    raise RuntimeError(
+                        "Backward hook for Modules where no input requires gradient should always return None or None "
+                        "for all gradients."
+                    )
+        return tuple(outputs[i] for i in at)
+
+    def _inputs_known(self, at, count, grads):
+        inputs = _spread(at, count, grads)
+        for hook in self.user_hooks:
+            changed = hook(self.module, inputs, self.grad_outputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
+        return tuple(inputs[i] for i in at)
+
+
+def _spread(at, count: int, grads) -> tuple:
+    spread = [None] * count
+    for i, grad in zip(at, grads):
+        spread[i] = grad
+    return tuple(spread)
