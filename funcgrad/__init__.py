@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys as _sys
 
-from funcgrad import _convert, _creation, _dtypes, _methods, _operators
+from funcgrad import _convert, _creation, _dtypes, _indexing, _methods, _operators
 from funcgrad import autograd as autograd
 from funcgrad._creation import as_tensor as as_tensor
 from funcgrad._creation import asarray as asarray
@@ -15,6 +15,7 @@ from funcgrad._dtypes import dtype as dtype
 from funcgrad._dtypes import promote_types as promote_types
 from funcgrad._size import Size as Size
 from funcgrad._tensor import Tensor as Tensor
+from funcgrad.autograd import _tensor_hooks
 from funcgrad.autograd import enable_grad as enable_grad
 from funcgrad.autograd import inference_mode as inference_mode
 from funcgrad.autograd import no_grad as no_grad
@@ -25,6 +26,8 @@ from funcgrad.engine.explain import explain as explain
 
 _operators.install()
 _convert.install()
+_indexing.install()
+_tensor_hooks.install()
 _here = vars(_sys.modules[__name__])
 _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install())

@@ -50,7 +50,11 @@ def call(name: str, *args, **kwargs):
 
 def apply(op: Op, args, kwargs=None):
     """Record an op and return its result as tensors."""
-    out = record(op, args, kwargs)
+    return _wrapped(record(op, args, kwargs))
+
+
+def _wrapped(out):
+    """What `record` returned, as tensors."""
     if out.__class__ is Value:
         tensor = _new(Tensor)
         tensor._value = out
@@ -81,13 +85,7 @@ def function_form(op: Op, path: str):
             tensor = _new(Tensor)
             tensor._value = out
             return tensor
-        values, pack = out
-        tensors = []
-        for value in values:
-            tensor = _new(Tensor)
-            tensor._value = value
-            tensors.append(tensor)
-        return pack(tensors)
+        return _wrapped(out)
 
     return _named(form, op, path)
 
@@ -124,6 +122,17 @@ def eager_form(op: Op, path: str):
 
     def form(*args, **kwargs):
         return run_now(op, args, kwargs)
+
+    return _named(form, op, path)
+
+
+def value_form(op: Op, path: str):
+    """For results whose shape depends on some arguments' values, which are fetched first."""
+    from funcgrad._dynamic import rewritten
+
+    def form(*args, **kwargs):
+        out = rewritten(op, args, kwargs)
+        return apply(op, args, kwargs) if out is None else _wrapped(out)
 
     return _named(form, op, path)
 
@@ -216,6 +225,8 @@ NAMESPACES: dict[str, dict] = {letter: {} for letter in "fnlst"}
 def _form_of(made: Op):
     if made.data_dependent:
         return eager_form
+    if hasattr(made.function, "value_arguments"):
+        return value_form
     return view_form if getattr(made.function, "is_view", False) else function_form
 
 

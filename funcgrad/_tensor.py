@@ -6,8 +6,6 @@ conversions to Python and NumPy.
 
 from __future__ import annotations
 
-from weakref import ref as weak
-
 import numpy as np
 
 from funcgrad import _device, _dtypes, _views
@@ -15,7 +13,6 @@ from funcgrad._errors import unsupported
 from funcgrad._size import Size
 from funcgrad.engine.launch import settle
 from funcgrad.engine.record import as_leaf, detached
-from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import HANDLES, Handle, Leaf, Value
 
@@ -42,6 +39,7 @@ class Tensor(Handle):
     _views = None  # weak references to the views of this one
     _leaf = None  # where this leaf's gradient accumulates
     _hooks = None
+    _post_hooks = None
     _retains_grad = False
     __array_priority__ = 1000
 
@@ -412,11 +410,7 @@ def _check_grad(tensor: Tensor, grad: Tensor) -> None:
             f"assigned grad expected to be a Tensor or None but got grad of type '{type(grad).__name__}'"
         )
     if grad.shape != tensor.shape:
-        raise RuntimeError(
-            f"assigned grad has data of a different size; expected {list(tensor.shape)}, got {list(grad.shape)}"
-            if False
-            else "assigned grad has data of a different size"
-        )
+        raise RuntimeError("assigned grad has data of a different size")
     if grad.dtype is not tensor.dtype:
         raise RuntimeError("assigned grad has data of a different type")
 
@@ -428,16 +422,3 @@ def _rebuild(cls, array: np.ndarray, dtype, requires_grad: bool) -> Tensor:
     tensor = object.__new__(cls)
     tensor._value = made._value
     return tensor.requires_grad_() if requires_grad else tensor
-
-
-def owner_of(leaf: Leaf) -> Tensor | None:
-    """The tensor whose gradient accumulates at `leaf`, if it still exists."""
-    return leaf.owner()
-
-
-def weakly(tensor: Tensor):
-    return weak(tensor)
-
-
-def is_grad_enabled() -> bool:
-    return state.grad

@@ -42,6 +42,8 @@ class Derivation:
 
     def write(self, base: Value, new: Value) -> Value:
         """The parent's value with the view's elements replaced."""
+        if self.op.name == "detach":
+            return new
         op = _write_ops.get(self.op.name)
         if op is None:
             op = _write_ops[self.op.name] = _write_op(self.op.name)
@@ -94,19 +96,13 @@ def write(tensor, value: Value) -> None:
         made = holder._made
         parent = made.parent
         old = parent._value if parent._value is not None else parent._refresh()
-        new = made.write(_untracked(old) if made.op.name == "detach" else old, new)
+        new = made.write(old, new)
         if made.op.name == "detach" and old.requires_grad and parent._leaf is None:
             new = record(_GRAFT, (old, new))
         holder = parent
     _replace(holder, new)
     _outdate(holder, tensor)
     tensor._value = value
-
-
-def _untracked(value: Value) -> Value:
-    from funcgrad.engine.record import detached
-
-    return detached(value)
 
 
 def _replace(tensor, value: Value) -> None:
@@ -182,3 +178,36 @@ def _make_grafted():
 
 _grafted = _make_grafted()
 _GRAFT = Op("alias", _graft)
+
+
+def replace_all(tensors: list, values: list[Value]) -> None:
+    """Make many tensors hold new values at once, as an optimizer does: one note of how to undo it all."""
+    program = state.program
+    program.journal.append(_RestoreAll(tensors, program))
+    for tensor, value in zip(tensors, values):
+        leaf = tensor._leaf
+        if tensor._made is not None or tensor._views:
+            write(tensor, value)
+        else:
+            tensor._value = value if leaf is None or not tensor._value.requires_grad else LeafValue(value, leaf)
+
+
+class _RestoreAll:
+    """As `_Restore`, for tensors that live on in any case."""
+
+    __slots__ = ("olds", "tensors")
+
+    def __init__(self, tensors, program):
+        self.tensors = tensors
+        self.olds = []
+        for t in tensors:
+            old = t._value if t._value is not None else t._refresh()
+            held = old.program is program and old.ref is not None and old.array is not None
+            self.olds.append(old.ref.index if held else old)
+
+    def __call__(self, program) -> None:
+        for tensor, old in zip(self.tensors, self.olds):
+            if isinstance(old, int):
+                _Restore(lambda t=tensor: t, None, old, tensor._value.aval, tensor._value.requires_grad)(program)
+            else:
+                tensor._value = old

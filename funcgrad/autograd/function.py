@@ -40,8 +40,6 @@ class FunctionCtx:
             raise RuntimeError(SECOND_TIME)
         return self._to_save
 
-    saved_variables = saved_tensors
-
     def mark_non_differentiable(self, *tensors) -> None:
         """Say that these results carry no gradient."""
         self._non_differentiable = tensors
@@ -159,7 +157,7 @@ def _op_of(cls) -> Op:
     return found
 
 
-def _run_backward(cls, ctx, count: int, operands, avals, chosen, arrived, create: bool):
+def _run_backward(cls, ctx, count: int, operands, avals, chosen, arrived, create: bool, retain: bool):
     """Call the user's backward; yield (slot, cotangent) for each operand that has one."""
     grads: list = [None] * len(avals)
     for i, value in zip(chosen, arrived):
@@ -172,6 +170,8 @@ def _run_backward(cls, ctx, count: int, operands, avals, chosen, arrived, create
         made = getattr(cls, "vjp", cls.backward)(ctx, *grads) if "vjp" in _own(cls) else cls.backward(ctx, *grads)
     finally:
         state.grad = before
+    if ctx._to_save and not retain:
+        ctx._freed = True
     made = made if isinstance(made, tuple | list) else (made,)
     made = list(made)
     while len(made) > count and made[-1] is None:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from funcgrad.engine.record import add_input, new_values, record, user_site
 from funcgrad.engine.slices import Slice
 from funcgrad.engine.state import Program, state
-from funcgrad.engine.structure import Entry, Node, Op, Scalar
+from funcgrad.engine.structure import Entry, Node, Op, Scalar, maker
 from funcgrad.engine.values import Freed, Leaf, Ref, Value
 
 _VJP = Op("backward", lambda: None)
@@ -35,17 +35,18 @@ class Seam:
         position: of the entry that makes the slots, in the program's path.
         first, count: those slots.
         hooks: called with the slot's cotangent (a Value); each may return another.
-        function: for a user's Function, called with its results' cotangents (None where none arrived) and whether to
-            record for a second derivative; returns (slot, cotangent) for its operands.
+        function: for a user's Function, called with its results' cotangents (None where none arrived), whether to record
+            for a second derivative and whether to keep what it saved; returns (slot, cotangent) for its operands.
     """
 
-    __slots__ = ("count", "first", "function", "hooks", "position")
+    __slots__ = ("count", "first", "function", "hooks", "last", "position")
 
     def __init__(self, position: int, first: int, count: int = 1, hooks=None, function=None):
         self.position = position
         self.first = first
         self.count = count
         self.hooks = {} if hooks is None else hooks
+        self.last = None  # called after the hooks, with what they made of it
         self.function = function
 
     @property
@@ -150,6 +151,8 @@ class Sweep:
             changed = hook(cotangent)
             if changed is not None:
                 flowing[seam.first] = changed
+        if seam.last is not None:
+            seam.last(flowing[seam.first] or self._ones(program, seam.first))
         if seam.function is None:
             return
         arrived = [
@@ -157,12 +160,12 @@ class Sweep:
         ]
         for slot in seam.slots:
             flowing.pop(slot, None)
-        for slot, contribution in seam.function(arrived, self.create):
+        for slot, contribution in seam.function(arrived, self.create, self.retain):
             before = flowing.get(slot)
             flowing[slot] = contribution if before is None else record(_ADD, (before, contribution))
 
     def _ones(self, program, slot: int) -> Value:
-        entry = next(e for e in program.node.path() if e.first <= slot < e.first + len(e.outs))
+        entry = maker(program.node.path(), slot)
         aval = entry.outs[slot - entry.first][0]
         return Value(jnp.ones(aval.shape, aval.dtype.numpy), aval)
 

@@ -41,6 +41,8 @@ def settle(value: Value) -> None:
             settle(value.raw)
         value.array, value.raw = value.raw.array, None
         return
+    if value.array is not None:
+        return
     program = value.program
     if program is state.program:
         launch("a value was read")

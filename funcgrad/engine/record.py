@@ -112,10 +112,7 @@ def add_input(program, value: Value) -> Ref:
         if value.__class__ is LeafValue:
             if value.raw.array is None and value.raw.program is program:
                 return _start_graph(program, value)
-            _launch.settle(value.raw)
-            value.array, value.raw = value.raw.array, None
-        else:
-            _launch.settle(value)
+        _launch.settle(value)
     if state.program is not program:
         return REFS[0]  # whoever is recording sees this too, and begins again
     node = program.node

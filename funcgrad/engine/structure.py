@@ -193,10 +193,15 @@ def forget() -> None:
     _roots.clear()
 
 
-def maker(path: list[Entry], slot: int) -> Entry:
-    """The entry of `path` whose result is in `slot`."""
+def position(path: list[Entry], slot: int) -> int:
+    """Where in `path` the entry stands whose result is in `slot`."""
     low, high = 0, len(path) - 1
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if path[middle].first <= slot else (low, middle - 1)
-    return path[low]
+    return low
+
+
+def maker(path: list[Entry], slot: int) -> Entry:
+    """The entry of `path` whose result is in `slot`."""
+    return path[position(path, slot)]
