@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+class LinAlgError(RuntimeError):
+    """A matrix that an operation needs to be invertible or positive-definite is not, as ``torch.linalg.LinAlgError``."""
+
+
 def wrap_dim(dim: int, ndim: int) -> int:
     """`dim` as a non-negative axis of an `ndim`-dimensional tensor (a scalar counts as having one axis).
 

@@ -8,6 +8,22 @@ _FIELDS = {
     "values indices": "max min sort topk kthvalue median nanmedian mode cummax cummin",
     "min max": "aminmax",
     "mantissa exponent": "frexp",
+    "L info": "linalg_cholesky_ex",
+    "eigenvalues eigenvectors": "linalg_eig linalg_eigh",
+    "inverse info": "linalg_inv_ex",
+    "result info": "linalg_solve_ex",
+    "LD pivots": "linalg_ldl_factor",
+    "LD pivots info": "linalg_ldl_factor_ex",
+    "LU pivots": "linalg_lu_factor",
+    "LU pivots info": "linalg_lu_factor_ex",
+    "P L U": "linalg_lu lu_unpack",
+    "Q R": "linalg_qr qr",
+    "U S Vh": "linalg_svd",
+    "U S V": "svd",
+    "a tau": "geqrf",
+    "sign logabsdet": "linalg_slogdet slogdet",
+    "solution residuals rank singular_values": "linalg_lstsq",
+    "solution cloned_coefficient": "triangular_solve",
 }
 
 

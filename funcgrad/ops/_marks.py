@@ -33,3 +33,19 @@ def depends_on_values(*names: str, rewrite):
         return function
 
     return mark
+
+
+def raises_for_values(with_info, complain):
+    """Mark a function that PyTorch lets raise for some values, such as the inverse of a singular matrix.
+
+    ``with_info(*args, **kwargs)`` is the array function that returns the same result and an int32 array `info`, zero
+    for each matrix of the batch that went well; `complain(info)` raises PyTorch's error for a NumPy array `info` that
+    has other values. Unmarked use of the function gives non-finite numbers instead of the error.
+    """
+
+    def mark(function):
+        function.with_info = with_info
+        function.complain = complain
+        return function
+
+    return mark
