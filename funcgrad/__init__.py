@@ -6,6 +6,7 @@ import sys as _sys
 
 from funcgrad import _convert, _creation, _dtypes, _indexing, _methods, _operators
 from funcgrad import autograd as autograd
+from funcgrad._compile import compile as compile
 from funcgrad._creation import as_tensor as as_tensor
 from funcgrad._creation import asarray as asarray
 from funcgrad._creation import from_numpy as from_numpy

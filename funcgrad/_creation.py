@@ -8,6 +8,7 @@ from funcgrad import _device, _dtypes, _operators
 from funcgrad._errors import unsupported
 from funcgrad._size import Size
 from funcgrad._tensor import Tensor, wrap
+from funcgrad.engine.state import state
 from funcgrad.engine.values import Value, aval_of
 
 
@@ -22,7 +23,10 @@ def from_array(array, device=None) -> Tensor:
     value = Value(array, aval_of(array.shape, array.dtype, device))
     if device.type not in ("cpu", "meta"):
         value.array = _to_device(array, device)
-    return wrap(value)
+    made = wrap(value)
+    if state.capture is not None:
+        state.capture.fresh[id(made)] = made
+    return made
 
 
 def _to_device(array, device):

@@ -132,6 +132,11 @@ class _Restore:
         self.aval = aval
         self.requires_grad = requires_grad
 
+    def written(self) -> list:
+        """The tensors it is about."""
+        tensor = self.tensor()
+        return [] if tensor is None else [tensor]
+
     def __call__(self, program) -> None:
         tensor = self.tensor()
         if tensor is None:
@@ -204,6 +209,10 @@ class _RestoreAll:
             old = t._value if t._value is not None else t._refresh()
             held = old.program is program and old.ref is not None and old.array is not None
             self.olds.append(old.ref.index if held else old)
+
+    def written(self) -> list:
+        """The tensors it is about."""
+        return self.tensors
 
     def __call__(self, program) -> None:
         for tensor, old in zip(self.tensors, self.olds):

@@ -195,6 +195,10 @@ class _RestoreGrads:
     def __init__(self, undo: list):
         self.undo = undo
 
+    def written(self) -> list:
+        """No tensor was rebound: only ``.grad``."""
+        return []
+
     def __call__(self, program) -> None:
         for tensor, grad in self.undo:
             tensor._grad = grad

@@ -208,7 +208,7 @@ class Sweep:
             node = self._new_region(program, key, roots, cotangents, captures, targets, low, tracked)
         program.node = node
         if not self.retain:
-            program.limit = 0
+            program.limit = 0  # see the note on when to launch in `state`
         return new_values(program, node.entry), node.entry.vjp
 
     def _new_region(self, program, key, roots, cotangents, captures, targets, low, tracked) -> Node:

@@ -1,9 +1,8 @@
 """Capturing: one recorded run of a function, replayed afterwards by jumping along the trie.
 
-While a capture is under way nothing is launched, so the whole run becomes one path of the trie. What the run read (the
-arguments, tensors that existed before, numbers and draws that change from call to call) and what it left behind
-(results, tensors that hold new values) are noted; a replay fills in the former, jumps to the path's end, and hands out
-the latter.
+While a capture is under way nothing is launched, so the whole run becomes one path of the trie. What the run read is
+noted (handles that existed before, numbers and draws that change from call to call); a replay fills in what these hold
+now, and jumps to the path's end.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from weakref import ref as weak
 
 from funcgrad.engine import launch as _launch
 from funcgrad.engine.record import user_site
-from funcgrad.engine.state import Program, state
-from funcgrad.engine.values import REFS, Value
+from funcgrad.engine.state import CAP, Program, state
+from funcgrad.engine.values import REFS, Handle, Value
 
 
 class Refused(RuntimeError):
@@ -24,17 +23,31 @@ class Capture:
     """One captured run.
 
     Attributes:
-        reusable: False when the run made state (an optimizer's first step), which a replay would make anew.
-        numbers: what recomputes packed numbers on every replay: (pool, first index, function).
+        handles: the handle that was read, by the identity of the value it held; `values` keeps those alive.
+        fresh: identities of handles made of data during the run: constants of every replay.
         draws: what makes anew the array of an input drawn during the run, by the identity of its value.
+        numbers: what recomputes packed numbers on every replay: (kind, first index, function).
+        reusable: False when the run made state (an optimizer's first step), which a replay would make anew.
     """
 
     def __init__(self):
-        self.reusable = True
-        self.numbers: list = []
+        self.handles: dict[int, Handle] = {}
+        self.values: list[Value] = []
+        self.fresh: dict[int, Handle] = {}
         self.draws: dict = {}
-        self.modules: list = []
-        self.program: Program | None = None
+        self.numbers: list = []
+        self.reusable = True
+
+    def see(self, args) -> None:
+        """Note the handles among the operands of an op about to be recorded."""
+        for a in args:
+            if isinstance(a, Handle):
+                value = a._value if a._value is not None else a._refresh()
+                if id(value) not in self.handles:
+                    self.handles[id(value)] = a
+                    self.values.append(value)
+            elif isinstance(a, tuple | list):
+                self.see(a)
 
     def refuse(self, reason: str) -> None:
         raise Refused(
@@ -43,43 +56,56 @@ class Capture:
         )
 
     def __enter__(self):
-        if state.capture is not None:
-            raise RuntimeError("a compiled function was called while another one is being captured")
         _launch.launch("a compiled function was called")
         state.capture = self
-        self.program = state.program
+        state.program.limit = 0  # recording asks `_at_limit` before every op, which shows us its operands
         return self
 
     def __exit__(self, kind, *exc) -> None:
         state.capture = None
+        if kind is None:
+            state.program.limit = CAP
+        else:
+            _launch.abandon()
 
 
-def later(pool: list, first: int, function) -> None:
-    """Have `function()` give the numbers packed from `first` on whenever the run being captured is replayed."""
+def later(kind: type, count: int, function) -> None:
+    """Have `function()` give the last `count` numbers packed whenever the run being captured is replayed."""
     if state.capture is not None:
-        state.capture.numbers.append((pool is state.program.ints, first, function))
+        pool = state.program.floats if kind is float else state.program.ints
+        state.capture.numbers.append((kind, len(pool) - count, function))
 
 
-def replay(recorded: Program, arrays: list, floats: list, ints: list, edges: dict, outputs: list[int]) -> list[Value]:
-    """Jump to the end of a recorded program with new inputs; returns the pending values of `outputs`."""
-    program = state.program
-    program.node = recorded.node
-    program.arrays = arrays
-    program.inputs = recorded.inputs
-    program.floats, program.ints, program.complexes = floats, ints, recorded.complexes
-    program.edges = edges
-    program.seams = list(recorded.seams)
-    program.slots = slots = [_gone] * recorded.node.slots
-    avals = recorded.avals
-    values = []
-    if len(REFS) < len(slots) + 8:
+class Recording:
+    """The program that a captured run recorded, to be entered again."""
+
+    def __init__(self, program: Program):
+        self.node = program.node
+        self.inputs = list(program.inputs)
+        self.floats, self.ints, self.complexes = list(program.floats), list(program.ints), list(program.complexes)
+        self.seams = list(program.seams)
+        given = set(self.inputs)
+        self.edges = {slot: edge for slot, edge in program.edges.items() if slot not in given}
+        self.outs = {e.first + i: out for e in self.node.path() for i, out in enumerate(e.outs)}
+
+    def enter(self, values: list[Value], floats: list, ints: list, outputs: list[int]) -> list[Value]:
+        """Jump to the end of the program with these inputs; returns the pending values of `outputs`."""
+        program = state.program
+        program.node = self.node
+        program.inputs = self.inputs
+        program.arrays = [v.array for v in values]
+        program.floats, program.ints, program.complexes = floats, ints, self.complexes
+        program.edges = {**self.edges, **{s: v.origin for s, v in zip(self.inputs, values) if v.requires_grad}}
+        program.seams = list(self.seams)
+        program.slots = slots = [_gone] * self.node.slots
         REFS.grow(len(slots) + 8)
-    for slot in outputs:
-        aval, requires_grad = avals[slot]
-        value = Value(None, aval, program, REFS[slot], requires_grad)
-        slots[slot] = weak(value)
-        values.append(value)
-    return values
+        made = []
+        for slot in outputs:
+            aval, requires_grad = self.outs[slot]
+            value = Value(None, aval, program, REFS[slot], requires_grad)
+            slots[slot] = weak(value)
+            made.append(value)
+        return made
 
 
 def _gone() -> None:

@@ -21,10 +21,6 @@ SEEN = object()
 """The origin of a host array that one launch already read: the next one moves it to the device for good."""
 
 
-class PendingRead(RuntimeError):
-    """A value was read inside a captured step."""
-
-
 def launch(reason: str) -> None:
     """Run the pending program, if anybody holds a value of it, and begin a new one."""
     program = state.program
@@ -32,6 +28,13 @@ def launch(reason: str) -> None:
         state.capture.refuse(reason)
     state.program = Program()
     execute(program, reason)
+
+
+def abandon() -> None:
+    """Drop the pending program; every handle holds again what it held before."""
+    program = state.program
+    state.program = Program()
+    _undo(program, RuntimeError("it was abandoned"))
 
 
 def settle(value: Value) -> None:

@@ -31,7 +31,7 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
     """
     program = state.program
     if program.node.depth >= program.limit:
-        program = _at_limit(program, args)
+        program = _at_limit(program, args, kwargs)
     key = [op if state.grad else op.untracked]
     add = key.append
     try:
@@ -74,9 +74,14 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
     return new_values(program, entry), entry.pack
 
 
-def _at_limit(program, args):
+def _at_limit(program, args, kwargs):
     """The program has grown to its cap, or had its backward(): see the note on when to launch in `state`."""
-    if program.traced or state.capture is not None:
+    if state.capture is not None:
+        state.capture.see(args)
+        state.capture.see((kwargs or {}).values())
+        program.limit = 0
+        return program
+    if program.traced:
         return program
     if program.node.depth >= CAP:
         _launch.launch("the pending program reached its cap")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from funcgrad.engine.state import state
 from funcgrad.optim import _optax as ox
 from funcgrad.optim.optimizer import Optimizer
 
@@ -19,6 +20,7 @@ class Adam(Optimizer):
         for p in params:
             s = self.state[p]
             if not s:
+                if state.capture is not None: state.capture.reusable = False
                 s["exp_avg"] = p.new_zeros(p.shape)
                 s["exp_avg_sq"] = p.new_zeros(p.shape)
         group["_t"] = group.get("_t", 0) + 1

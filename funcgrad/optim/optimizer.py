@@ -9,6 +9,7 @@ from collections import OrderedDict, defaultdict
 
 from funcgrad import _views
 from funcgrad._tensor import Tensor
+from funcgrad.engine.capture import later
 from funcgrad.engine.launch import launch
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
@@ -62,7 +63,8 @@ class Optimizer:
                 self._step_group(group)
         finally:
             state.grad = grad
-        launch("optimizer.step()")
+        if state.capture is None:
+            launch("optimizer.step()")
         return loss
 
     def _step_group(self, group: dict) -> None:
@@ -78,6 +80,7 @@ class Optimizer:
         states, step = self._states(group, params)
         values, _ = record(op, (params, grads, states, [float(step), *[group[k] for k in self._numbers]]))
         n = len(params)
+        later(float, 1 + len(self._numbers), lambda: [float(self._states(group, params)[1]), *[group[k] for k in self._numbers]])
         _views.replace_all(params, values[:n])
         for i, tensors in enumerate(states):
             _views.replace_all(tensors, values[n * (i + 1) : n * (i + 2)])
