@@ -21,7 +21,7 @@ _REFILL = 4 * BLOCK
 _FULL = 1 << 32
 _STATE = np.dtype(
     {
-        "names": ["seed", "left", "seeded", "next", "words", "normal", "has_normal", "float_normal", "has_float_normal"],
+        "names": ["seed", "left", "seeded", "next", "words", "normal", "has_normal", "single", "has_single"],
         "formats": ["<u8", "<i4", "<i4", "<u8", ("<u8", (BLOCK,)), "<f8", "<i4", "<f4", "u1"],
         "offsets": [0, 8, 12, 16, 24, 5024, 5040, 5048, 5052],
         "itemsize": STATE_BYTES,
@@ -46,12 +46,11 @@ class Engine:
     """
 
     __slots__ = (
-        "_bits", "_filler", "_initial", "_next", "_previous", "_words", "float_normal", "initial_seed", "lock", "normal",
+        "_bits", "_initial", "_next", "_previous", "_words", "float_normal", "initial_seed", "lock", "normal",
     )  # fmt: skip
 
     def __init__(self, seed: int = DEFAULT_SEED):
         self._bits = np.random.MT19937(0)
-        self._filler = np.random.Generator(self._bits)
         self.lock = threading.RLock()
         self.manual_seed(seed)
 
@@ -74,8 +73,8 @@ class Engine:
         return self
 
     def seed(self) -> int:
-        """Seed from the operating system's entropy (53 bits, as PyTorch's CPU generator); returns the seed."""
-        self.manual_seed(secrets.randbits(53))
+        """Seed from the operating system's entropy; returns the seed."""
+        self.manual_seed(secrets.randbits(64))
         return self.initial_seed
 
     def _restart(self) -> None:
@@ -86,18 +85,23 @@ class Engine:
 
     # -- words --------------------------------------------------------------------------------------------------------
 
-    def take(self, n: int) -> np.ndarray:
-        """The next `n` words. The array may be a view of the buffer: do not write to it."""
-        words = self.peek(n)
-        self._next += n
-        return words
-
-    def peek(self, n: int) -> np.ndarray:
-        """The words that ``take(n)`` would return, without taking them."""
+    def words(self, n: int) -> np.ndarray:
+        """The next `n` words, uint32 or (made in bulk) uint64. It may be a view of the buffer: do not write to it."""
         held = len(self._words) - self._next
         if n > held:
             self._refill(n - held)
-        return self._words[self._next : self._next + n]
+        self._next += n
+        return self._words[self._next - n : self._next]
+
+    def take(self, n: int) -> np.ndarray:
+        """The next `n` words as uint32; do not write to it."""
+        return self.words(n).astype(np.uint32, copy=False)
+
+    def peek(self, n: int) -> np.ndarray:
+        """The words that ``words(n)`` would return, without taking them."""
+        words = self.words(n)
+        self._next -= n
+        return words
 
     def skip(self, n: int) -> None:
         """Leave out `n` words that were just looked at with `peek`."""
@@ -114,10 +118,9 @@ class Engine:
     def _refill(self, missing: int) -> None:
         """Append at least `missing` words, whole blocks; keep the block that the position is in."""
         size = -(-max(missing, _REFILL) // BLOCK) * BLOCK
-        if size <= _REFILL:  # 1 us instead of 5 for the call
-            new = self._bits.random_raw(size).astype(np.uint32)
-        else:
-            new = self._filler.integers(0, _FULL, size=size, dtype=np.uint32)
+        new = self._bits.random_raw(size)  # a word in each uint64; 1 us for the call, where `integers` takes 5
+        if size == _REFILL:
+            new = new.astype(np.uint32)
         if self._next == len(self._words):
             if self._next:
                 self._previous = self._words[-BLOCK:].copy()
@@ -140,7 +143,7 @@ class Engine:
             if self.normal is not None:
                 state["normal"], state["has_normal"] = self.normal, 1
             if self.float_normal is not None:
-                state["float_normal"], state["has_float_normal"] = self.float_normal, 1
+                state["single"], state["has_single"] = self.float_normal, 1
         return np.frombuffer(state.tobytes(), np.uint8).copy()
 
     def _position(self) -> tuple[int, int, np.ndarray]:
@@ -178,7 +181,7 @@ class Engine:
             self._set_position(left, used, saved["words"].astype(np.uint32))
             self.initial_seed = int(saved["seed"])
             self.normal = float(saved["normal"]) if saved["has_normal"] else None
-            self.float_normal = float(saved["float_normal"]) if saved["has_float_normal"] else None
+            self.float_normal = float(saved["single"]) if saved["has_single"] else None
 
     def _set_position(self, left: int, used: int, key: np.ndarray) -> None:
         self._bits.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": BLOCK}}
@@ -217,9 +220,14 @@ def _temper(words: np.ndarray) -> np.ndarray:
 
 
 def _untemper(words: np.ndarray) -> np.ndarray:
+    words = words.astype(np.uint32, copy=False)
     y = words ^ (words >> np.uint32(18))
     y = y ^ ((y << np.uint32(15)) & _C)
     x = y
     for _ in range(4):  # each pass makes seven more low bits right
         x = y ^ ((x << np.uint32(7)) & _B)
     return x ^ (x >> np.uint32(11)) ^ (x >> np.uint32(22))
+
+
+default = Engine()  # behind the default generator; seeded anew in each process, as PyTorch's
+default.seed()

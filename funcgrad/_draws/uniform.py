@@ -1,0 +1,71 @@
+"""Uniform draws: `rand`, `uniform_`, and the samples that fractional pooling takes.
+
+PyTorch's page: https://docs.pytorch.org/docs/stable/generated/torch.Tensor.uniform_.html
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from . import _libm, _stream
+from ._box_muller import fused
+from ._stream import f4, f8
+
+
+@_stream.draw
+def uniform(engine, shape, dtype, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+    """Uniform on [low, high): ``low + (high - low) u``, ``u`` with 24 bits (53 in float64). One word each (two).
+
+    Raises:
+        RuntimeError: a bound that `dtype` cannot hold, or ``low > high``.
+        NotImplementedError: `dtype` is not floating or complex.
+    """
+    dtype, shape, is_complex = _stream.real_view(dtype, shape)
+    _check_bounds(dtype, low, high)
+    kind = f8 if dtype.itemsize == 8 else f4
+    make = functools.partial(_scaled, engine, dtype, kind(low), kind(high))
+    flat = _stream.by_chunks(engine, _stream.count(shape), dtype.numpy, make)
+    return _stream.as_complex(flat.reshape(shape), is_complex)
+
+
+def _scaled(engine, dtype, low, high, n: int) -> np.ndarray:
+    if type(low) is f8:
+        u, multiply_add = _stream.unit_doubles(engine, n), _libm.fused
+    else:
+        u, multiply_add = _stream.unit_floats(engine, n), fused
+    if low == 0 and high == 1:
+        if dtype.itemsize > 2:
+            return u
+    else:
+        u = multiply_add(u, high - low, low)
+    x = u.astype(dtype.numpy, copy=False)
+    low, high = (np.asarray(b).astype(dtype.numpy) for b in (low, high))
+    return np.where(x == high, low, x)  # rounding must not reach the excluded bound
+
+
+def _check_bounds(dtype, low: float, high: float) -> None:
+    _stream.require_floating("check_uniform_bounds", dtype)
+    limit = _stream.largest(dtype)
+    for name, value in (("from", low), ("to", high)):
+        if not -limit <= value <= limit:
+            raise RuntimeError(f"{name} is out of bounds for {_stream.CPP_NAMES[dtype.name]}")
+    low_text, high_text = _stream.number(low), _stream.number(high)
+    if not low <= high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low_text} > to={high_text}")
+    if high - low > limit:
+        raise RuntimeError(
+            f"uniform_ expects to-from <= std::numeric_limits<{dtype.scalar_name}>::max(), but found to={high_text} "
+            f"and from={low_text} which result in to-from to exceed the limit"
+        )
+
+
+def rand(engine, shape, dtype) -> np.ndarray:
+    """Uniform on [0, 1), as ``torch.rand``."""
+    return uniform(engine, shape, dtype)
+
+
+def fractional_pool_samples(engine, batch: int, planes: int, spatial: int, dtype) -> np.ndarray:
+    """The offsets that fractional max-pooling draws for itself. Shape: (batch, planes, spatial)."""
+    return uniform(engine, (batch, planes, spatial), dtype)
