@@ -5,9 +5,9 @@ NOTE: [what a file may do]
     `funcgrad._checkpoint.machine`, which knows tensors, dtypes, devices, sizes, numbers, strings and plain containers,
     and besides them only the classes and functions that the user has passed to `add_safe_globals`. Every other name
     is an error, also when the file would not have called it. With ``weights_only=False`` the user states that they
-    trust the file: it is then an ordinary pickle, which can run any code. Whole modules (``torch.save(model, f)``) need
-    it, as in PyTorch. A name that starts with ``torch`` always means funcgrad's object of that name, so PyTorch is never
-    imported.
+    trust the file: it is then an ordinary pickle, which can run any code. Whole modules (``torch.save(model, f)``)
+    need it, as in PyTorch. A name that starts with ``torch`` always means funcgrad's object of that name, so PyTorch is
+    never imported.
 
 Source: https://docs.pytorch.org/docs/stable/notes/serialization.html
 """
@@ -238,8 +238,8 @@ def _explained(weights_only: bool):
         advice = ""
         if "Unsupported global" in str(e):
             advice = (
-                "The file names something other than tensors and plain containers, which `torch.load` does not touch by "
-                "default. If you trust the file's source you can\n\t(1) load it with `weights_only` set to `False`, "
+                "The file names something other than tensors and plain containers, which `torch.load` does not touch "
+                "by default. If you trust the file's source you can\n\t(1) load it with `weights_only` set to `False`, "
                 "which lets the file run any code, or\n\t(2) allow the one name.\n\t"
             )
         raise pickle.UnpicklingError(f"Weights only load failed. {advice}WeightsUnpickler error: {e}") from e

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from funcgrad import _dtypes
 from funcgrad._checkpoint import rebuild, tensors
-from funcgrad._checkpoint.storages import OF_DTYPE, UNTYPED, Storage, StorageType, contiguous_strides
+from funcgrad._checkpoint.storages import OF_DTYPE, UNTYPED, Storage, StorageType
 
 _NAMES = {id(f): name for name, f in rebuild.FUNCTIONS.items() if name.startswith("torch.")}
 _NAMES |= {id(t): name for name, t in rebuild.TENSOR_TYPES.items()}
@@ -97,7 +97,7 @@ def _reduce_tensor(tensor) -> tuple:
             return rebuild._rebuild_parameter_with_state, (*args, state)
         return rebuild._rebuild_parameter, args
     function, args = _reduce_data(tensor)
-    if type(tensor) is not tensors.Tensor or state:
+    if not tensors.is_plain(tensor) or state:
         return rebuild._rebuild_from_type_v2, (function, type(tensor), args, state)
     return function, args
 
@@ -105,7 +105,7 @@ def _reduce_tensor(tensor) -> tuple:
 def _reduce_data(tensor) -> tuple:
     shape = tuple(tensor.shape)
     if tensor.device.type == "meta":
-        args = (tensor.dtype, shape, contiguous_strides(shape), tensor.requires_grad)
+        args = (tensor.dtype, shape, tensors.contiguous_strides(shape), tensor.requires_grad)
         return rebuild._rebuild_meta_tensor_no_storage, args
     owner, array, location, offset, stride = tensors.storage_of(tensor)
     storage = _StorageOf(Storage(array, tensor.dtype, location, array.size), owner)

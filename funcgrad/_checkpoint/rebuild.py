@@ -100,11 +100,6 @@ def _typed_storage(wrap_storage=None, dtype=None, *args):
     return wrap_storage
 
 
-def _layout(name):
-    _expect(name == "torch.strided")
-    return tensors.strided_layout()
-
-
 def _refuse():
     raise UnpicklingError("the pickle is corrupt: arguments of the wrong kind")
 
@@ -125,10 +120,13 @@ _BUILDERS = (
     _rebuild_tensor, _rebuild_tensor_v2, _rebuild_tensor_v3, _rebuild_parameter, _rebuild_parameter_with_state,
     _rebuild_meta_tensor_no_storage,
 )  # fmt: skip
+_UNSUPPORTED = (
+    "torch._utils._rebuild_sparse_tensor", "torch._utils._rebuild_qtensor", "torch._utils._rebuild_nested_tensor",
+    "torch._utils._rebuild_wrapper_subclass", "torch.serialization._get_layout",
+)  # fmt: skip
 FUNCTIONS = {
     **{f"torch._utils.{f.__name__}": f for f in _BUILDERS},
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type_v2,
-    "torch.serialization._get_layout": _layout,
     "torch.device": _device,
     "torch.Size": lambda size=(): tensors.Size(size),
     "torch.storage.UntypedStorage": _untyped_storage,
@@ -139,20 +137,10 @@ FUNCTIONS = {
     "builtins.complex": lambda real, imag: complex(np.float64(real), np.float64(imag)),
     "collections.OrderedDict": OrderedDict,
     "collections.Counter": lambda items=None: Counter(items if type(items) in (dict, type(None)) else _refuse()),
-    **{
-        f"torch._utils.{name}": _unsupported(f"torch._utils.{name}")
-        for name in (
-            "_rebuild_sparse_tensor",
-            "_rebuild_qtensor",
-            "_rebuild_nested_tensor",
-            "_rebuild_wrapper_subclass",
-        )
-    },
+    "torch.nn.parameter.Parameter": lambda data, requires_grad=True: _rebuild_parameter(data, requires_grad, None),
+    **{name: _unsupported(name) for name in _UNSUPPORTED},
 }
 VALUES = {f"torch.{d.name}": d for d in _dtypes.ALL} | STORAGE_TYPES
 TENSOR_TYPES = {"torch.Tensor": tensors.Tensor, "torch.nn.parameter.Parameter": tensors.Parameter}
-FUNCTIONS["torch.nn.parameter.Parameter"] = lambda data, requires_grad=True: _rebuild_parameter(
-    data, requires_grad, None
-)
 
 assert all(type(v) in (_dtypes.dtype, StorageType) for v in VALUES.values())

@@ -97,12 +97,3 @@ def strided(array: np.ndarray, offset: int, size, stride) -> np.ndarray:
     raw = array[offset:].view(f"V{array.itemsize}")  # NumPy's function does not know bfloat16 and its like
     steps = [s * array.itemsize for s in stride]
     return np.lib.stride_tricks.as_strided(raw, size, steps, writeable=False).view(array.dtype)
-
-
-def contiguous_strides(size) -> tuple[int, ...]:
-    """Row-major strides of a shape, in elements, as PyTorch counts them (an empty dimension counts as one)."""
-    strides, step = [], 1
-    for n in reversed(size):
-        strides.append(step)
-        step *= max(n, 1)
-    return tuple(reversed(strides))
