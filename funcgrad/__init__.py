@@ -14,6 +14,8 @@ from funcgrad._creation import tensor as tensor
 from funcgrad._device import device as device
 from funcgrad._dtypes import dtype as dtype
 from funcgrad._dtypes import promote_types as promote_types
+from funcgrad._interop import from_jax as from_jax
+from funcgrad._interop import to_jax as to_jax
 from funcgrad._size import Size as Size
 from funcgrad._tensor import Tensor as Tensor
 from funcgrad.autograd import _tensor_hooks

@@ -57,6 +57,8 @@ class Tensor(Handle):
         super().__init_subclass__(**kwargs)
         if "__torch_function__" not in _overrides(cls):
             HANDLES.add(cls)
+        for register in _on_subclass:
+            register(cls)
 
     # -- what is known without computing ------------------------------------------------------------------------------
 
@@ -393,6 +395,9 @@ HANDLES.add(Tensor)
 def _overrides(cls) -> set:
     return {name for base in cls.__mro__ if base not in Tensor.__mro__ for name in vars(base)}
 
+
+_on_subclass: list = []
+"""Called with every new subclass of Tensor."""
 
 _new = object.__new__
 

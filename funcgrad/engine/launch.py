@@ -138,7 +138,8 @@ def _commit(program: Program, executable: Executable, outputs: list, residuals: 
             else:
                 value.origin = Origin(program, slot) if slot in retained else Freed(executable.maker(slot))
     program.journal = ()
-    _note_host_arrays(program)
+    if not program.traced:
+        _note_host_arrays(program)
     if retained:
         program.executable = executable
         device = executable.device

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from funcgrad import _dtypes
+from funcgrad._interop import register_module
 from funcgrad._tensor import Tensor
 from funcgrad.autograd.grad_mode import no_grad
 from funcgrad.engine.boundary import no_grad_call
@@ -70,6 +71,10 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
             own[name] = OrderedDict()
         if self.call_super_init:
             super().__init__(*args, **kwargs)
+
+    def __init_subclass__(cls, **kwargs) -> None:
+        super().__init_subclass__(**kwargs)
+        register_module(cls)
 
     def forward(self, *input: Any) -> None:
         """The computation; every subclass defines it."""
