@@ -53,7 +53,8 @@ def to_jax(x):
 def flat(x):
     if isinstance(x, list | tuple):
         return [y for v in x for y in flat(v)]
-    return [y for v in x.values() for y in flat(v)] if isinstance(x, dict) else [x]
+    # Keys in order, as `jax.tree.flatten` takes them.
+    return [y for k in sorted(x) for y in flat(x[k])] if isinstance(x, dict) else [x]
 
 
 def is_tensor(x):
