@@ -79,7 +79,7 @@ def _roll(x: Array, shift: int, dim: int) -> Array:
     shift = shift % n if n else 0
     if not shift:
         return x
-    last, first = lax.slice_in_dim(x, n - shift, n, axis=dim), lax.slice_in_dim(x, 0, n - shift, axis=dim)
+    first, last = lax.split(x, (n - shift, shift), dim)
     return lax.concatenate([last, first], dim)
 
 
