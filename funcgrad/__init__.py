@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys as _sys
 
-from funcgrad import _convert, _creation, _dtypes, _indexing, _methods, _operators
+from funcgrad import _convert, _creation, _dtypes, _indexing, _methods, _operators, _random
 from funcgrad import autograd as autograd
 from funcgrad._compile import compile as compile
 from funcgrad._creation import as_tensor as as_tensor
@@ -25,6 +25,14 @@ from funcgrad.autograd import no_grad as no_grad
 from funcgrad.autograd import set_grad_enabled as set_grad_enabled
 from funcgrad.autograd.grad_mode import is_grad_enabled as is_grad_enabled
 from funcgrad.autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
+from funcgrad._generator import Generator as Generator
+from funcgrad._generator import default_generator as default_generator
+from funcgrad import random as random
+from funcgrad.random import manual_seed as manual_seed
+from funcgrad.random import seed as seed
+from funcgrad.random import initial_seed as initial_seed
+from funcgrad.random import get_rng_state as get_rng_state
+from funcgrad.random import set_rng_state as set_rng_state
 from funcgrad.engine.explain import explain as explain
 
 _operators.install()
@@ -33,4 +41,4 @@ _indexing.install()
 _tensor_hooks.install()
 _here = vars(_sys.modules[__name__])
 _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
-_here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install())
+_here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())

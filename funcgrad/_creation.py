@@ -239,7 +239,7 @@ def new_tensor(self: Tensor, data, *, dtype=None, device=None, requires_grad=Fal
 def install() -> dict:
     """The factories of ``torch``; puts the methods on Tensor."""
     made = {name: creation_form(name) for name in sorted(_operators.table.CREATES) if _found(name)}
-    for name in ("zeros", "ones", "full", "empty", "rand", "randn", "randint"):
+    for name in ("zeros", "ones", "full", "empty"):
         if _found(name + "_like"):
             made[name + "_like"] = like_form(name + "_like")
     for name in ("zeros", "ones", "full", "empty", "empty_strided"):

@@ -105,7 +105,7 @@ class Tensor(Handle):
     ndimension = dim
 
     def numel(self) -> int:
-        return int(np.prod(self._read().aval.shape, dtype=np.int64))
+        return (self._value or self._refresh()).aval.numel
 
     nelement = numel
 

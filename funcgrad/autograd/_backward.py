@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from funcgrad import _dtypes, _operators
 from funcgrad._tensor import Tensor, wrap
-from funcgrad.engine.backward import Sweep, where
+from funcgrad.engine.backward import Sweep, straight, where
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
@@ -30,6 +30,13 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html
     """
+    if grad_tensors is None and inputs is None and not create_graph and isinstance(tensors, Tensor):
+        root = tensors._read()
+        if root.aval.numel == 1 and root.requires_grad and not root.aval.dtype.is_complex:
+            found = straight(root, bool(retain_graph))
+            if found is not None:
+                _accumulate([(t, v) for leaf, v in found if (t := leaf.owner()) is not None], False)
+                return
     tensors = _sequence(tensors)
     grads = _cotangents(tensors, _sequence(grad_tensors if grad_variables is None else grad_variables, len(tensors)))
     wanted = None
@@ -183,8 +190,9 @@ def _accumulate(reached: list, create: bool) -> None:
     finally:
         state.grad = before
     for tensor, _ in reached:
-        for hook in list((getattr(tensor, "_post_hooks", None) or {}).values()):
-            hook(tensor)
+        if tensor._post_hooks:
+            for hook in list(tensor._post_hooks.values()):
+                hook(tensor)
 
 
 class _RestoreGrads:

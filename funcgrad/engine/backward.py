@@ -69,6 +69,28 @@ def where(value: Value):
     return origin if isinstance(origin, Leaf) or origin is None else (origin.program, origin.slot)
 
 
+def straight(root: Value, retain: bool) -> list[tuple[Leaf, Value]] | None:
+    """The gradients of one scalar of the pending program, where all of them end in leaves: the common case.
+
+    It records just what `Sweep` would, in a tenth of the time; None if the case is another.
+    """
+    program = state.program
+    if root.program is not program or root.array is not None or root.origin is not None or program.seams:
+        return None
+    key = (_VJP, root.ref, retain)
+    node = program.node.children.get(key)
+    if node is None:
+        node = _new_region(program, key, (root.ref.index,), (None,), (), None, -1, False, retain)
+    edges, frontier = program.edges, node.entry.vjp.frontier
+    for slot in frontier:
+        if edges[slot].__class__ is not Leaf:
+            return None
+    program.node = node
+    if not retain:
+        program.limit = 0  # see the note on when to launch in `state`
+    return [(edges[slot], value) for slot, value in zip(frontier, new_values(program, node.entry))]
+
+
 class Sweep:
     """One call of backward() or grad().
 
@@ -205,27 +227,11 @@ class Sweep:
         key = (_VJP, roots, cotangents, captures, targets, low, tracked, self.retain)
         node = program.node.children.get(key)
         if node is None:
-            node = self._new_region(program, key, roots, cotangents, captures, targets, low, tracked)
+            node = _new_region(program, key, roots, cotangents, captures, targets, low, tracked, self.retain)
         program.node = node
         if not self.retain:
             program.limit = 0  # see the note on when to launch in `state`
         return new_values(program, node.entry), node.entry.vjp
-
-    def _new_region(self, program, key, roots, cotangents, captures, targets, low, tracked) -> Node:
-        parent = program.node
-        path = parent.path()
-        slice_ = Slice(path, roots, captures, targets, low)
-        _refuse_freed(path, slice_, parent.freed)
-        requires = {e.first + i for e in path for i, (_, grad) in enumerate(e.outs) if grad}
-        given = tuple(ref.index for ref in cotangents if ref is not None)
-        reads = tuple(dict.fromkeys(slice_.reads + given))
-        carried = tuple(s for s in reads if s in requires) if tracked else ()
-        outs = tuple((slice_.avals[s], bool(carried)) for s in slice_.results)
-        entry = Entry(_VJP, cotangents, None, reads, carried, parent.slots, outs, list, slice_, user_site())
-        node = parent.children[key] = Node(parent, entry)
-        if not self.retain:
-            node.freed = parent.freed | frozenset(slice_.entries)
-        return node
 
     def _launched_region(self, program, flowing, captures, targets, low):
         if program.executable is None:
@@ -263,6 +269,24 @@ class Sweep:
         if isinstance(place, Leaf):
             return self.leaves.get(place)
         return self.captured.get(getattr(self, "aliases", {}).get(place, place))
+
+
+def _new_region(program, key, roots, cotangents, captures, targets, low, tracked: bool, retain: bool) -> Node:
+    """A new edge of the trie: the gradient of one region."""
+    parent = program.node
+    path = parent.path()
+    slice_ = Slice(path, roots, captures, targets, low)
+    _refuse_freed(path, slice_, parent.freed)
+    requires = {e.first + i for e in path for i, (_, grad) in enumerate(e.outs) if grad}
+    given = tuple(ref.index for ref in cotangents if ref is not None)
+    reads = tuple(dict.fromkeys(slice_.reads + given))
+    carried = tuple(s for s in reads if s in requires) if tracked else ()
+    outs = tuple((slice_.avals[s], bool(carried)) for s in slice_.results)
+    entry = Entry(_VJP, cotangents, None, reads, carried, parent.slots, outs, list, slice_, user_site())
+    node = parent.children[key] = Node(parent, entry)
+    if not retain:
+        node.freed = parent.freed | frozenset(slice_.entries)
+    return node
 
 
 def _ref(program: Program, cotangent: Value | None) -> Ref | None:

@@ -48,6 +48,8 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
                 add(_number(program, a, cls, kind))
             elif cls is int or cls is str or a is None:
                 add(a)
+            elif cls is list:
+                add(_list_key(program, a, kind))
             else:
                 add(freeze(program, a, kind))
         if kwargs:
@@ -142,6 +144,21 @@ def add_input(program, value: Value) -> Ref:
     if isinstance(array, jax.core.Tracer):
         program.traced = True
     return ref
+
+
+def _list_key(program, items: list, kind: int) -> tuple:
+    """The key of a list: what `cat` and an optimizer take, so mostly handles."""
+    key = [tuple]
+    add = key.append
+    for a in items:
+        if a.__class__ in HANDLES:
+            value = a._value
+            if value is None:
+                value = a._refresh()
+            add(value.ref if value.program is program else add_input(program, value))
+        else:
+            add(freeze(program, a, kind))
+    return tuple(key)
 
 
 def _number(program, a, cls: type, kind: int):

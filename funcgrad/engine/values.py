@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 
 from funcgrad import _dtypes
@@ -42,12 +43,13 @@ class Aval:
     structure.
     """
 
-    __slots__ = ("device", "dtype", "shape", "size", "tracked")
+    __slots__ = ("device", "dtype", "numel", "shape", "size", "tracked")
 
     def __init__(self, shape: tuple, dtype: _dtypes.dtype, device):
         self.shape = shape
         self.dtype = dtype
         self.device = device
+        self.numel = math.prod(shape)
         self.size = None  # what the facade shows as the shape (torch.Size), made when first asked for
         self.tracked = object()
 

@@ -1,0 +1,129 @@
+"""Generators: the only state of random numbers.
+
+On the CPU a generator is PyTorch's Mersenne Twister: the same seed gives PyTorch's numbers. See
+https://docs.pytorch.org/docs/stable/generated/torch.Generator.html.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funcgrad import _device
+from funcgrad._creation import from_array
+from funcgrad._mt19937 import Engine
+from funcgrad._tensor import Tensor, wrap
+from funcgrad.engine.state import state
+from funcgrad.engine.values import Value, aval_of
+
+
+class Generator:
+    """A source of random numbers with a state of its own.
+
+    Args:
+        device: whose generator it is; the CPU's.
+
+    Example:
+        >>> import funcgrad as torch
+        >>> g = torch.Generator().manual_seed(0)
+        >>> torch.rand(2, generator=g)
+        tensor([0.4963, 0.7682])
+    """
+
+    def __init__(self, device="cpu"):
+        self._device = _device.device(device)
+        self.engine = Engine()
+        self.noted = 0  # the program that already knows how to give this generator its state back
+
+    @property
+    def device(self) -> _device.device:
+        return self._device
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Set the seed; the same seed gives the same numbers as in PyTorch."""
+        self.engine.manual_seed(seed)
+        return self
+
+    def seed(self) -> int:
+        """Set the seed to a number from the operating system, and return it."""
+        return self.engine.seed()
+
+    def initial_seed(self) -> int:
+        """The seed last set."""
+        return self.engine.initial_seed
+
+    def get_state(self) -> Tensor:
+        """The state in PyTorch's byte layout."""
+        return from_array(self.engine.get_state())
+
+    def set_state(self, new_state: Tensor) -> None:
+        """Take a state that `get_state` (or PyTorch's) gave."""
+        if not isinstance(new_state, Tensor):
+            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
+        self.engine.set_state(np.asarray(new_state._host()))
+
+    def clone_state(self) -> Generator:
+        """A generator with the same state."""
+        made = Generator(self._device)
+        made.engine = self.engine.clone()
+        return made
+
+    def graphsafe_get_state(self) -> Generator:
+        """The generator itself."""
+        return self
+
+    def graphsafe_set_state(self, other: Generator) -> None:
+        """Take the state of another generator."""
+        self.engine = other.engine.clone()
+
+    def __reduce__(self):
+        return (_rebuild, (str(self._device), self.engine.get_state()))
+
+
+def _rebuild(device: str, saved: np.ndarray) -> Generator:
+    made = Generator(device)
+    made.engine.set_state(saved)
+    return made
+
+
+default_generator = Generator()
+
+
+def drawn(generator: Generator | None, draw, device=None) -> Tensor:
+    """A tensor of ``draw(engine)``, a NumPy array.
+
+    The draw happens now, on the host; the recorded program takes the array as an input. In a captured function every
+    replay draws anew. Should the program fail, the generator goes back to where it was.
+    """
+    source = default_generator if generator is None else generator
+    device = device or _device.CPU
+    program = state.program
+    if source.noted != program.serial:
+        source.noted = program.serial
+        program.journal.append(_RestoreState(source.engine))
+
+    def make() -> Value:
+        array = draw(source.engine)
+        return Value(array, aval_of(array.shape, array.dtype, _device.CPU))
+
+    tensor = wrap(make())
+    if state.capture is not None:
+        state.capture.draws[id(tensor._value)] = make
+        state.capture.values.append(tensor._value)
+    return tensor if device.type == "cpu" else tensor.to(device)
+
+
+class _RestoreState:
+    """Put a generator back to its state before a program that failed."""
+
+    __slots__ = ("engine", "saved")
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self.saved = engine.get_state()
+
+    def written(self) -> list:
+        """No tensor was rebound."""
+        return []
+
+    def __call__(self, program) -> None:
+        self.engine.set_state(self.saved)

@@ -1,0 +1,228 @@
+"""Random tensors: ``torch.rand`` and its like, and Tensor's in-place draws.
+
+Every draw is made on the host, as PyTorch's CPU generator makes it (`funcgrad._draws`), and enters the recorded program
+as an input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funcgrad import _device, _draws, _dtypes, _operators
+from funcgrad._generator import drawn
+from funcgrad._operators import check_writable, write
+from funcgrad._size import Size
+from funcgrad._tensor import Tensor
+
+
+def _sizes(size) -> tuple[int, ...]:
+    if len(size) == 1 and isinstance(size[0], tuple | list | Size):
+        size = size[0]
+    return tuple(int(n) for n in size)
+
+
+def _finish(tensor: Tensor, requires_grad: bool, out) -> Tensor:
+    if out is not None:
+        from funcgrad._out import into
+
+        return into(_operators.op("zeros"), tensor, out)
+    return tensor.requires_grad_() if requires_grad else tensor
+
+
+def _where(device) -> _device.device:
+    return _device.canonical(device) if device is not None else _device.current()
+
+
+def rand(*size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named):
+    """Uniform numbers from [0, 1).
+
+    Example:
+        >>> import funcgrad as torch
+        >>> torch.rand(2, 3).shape
+        torch.Size([2, 3])
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.rand.html
+    """
+    shape, d = _sizes(size or (named.pop("size"),)), dtype or _dtypes.default_dtype()
+    return _finish(drawn(generator, lambda e: _draws.rand(e, shape, d), _where(device)), requires_grad, out)
+
+
+def randn(*size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named):
+    """Numbers from the standard normal distribution.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.randn.html
+    """
+    shape, d = _sizes(size or (named.pop("size"),)), dtype or _dtypes.default_dtype()
+    return _finish(drawn(generator, lambda e: _draws.randn(e, shape, d), _where(device)), requires_grad, out)
+
+
+def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):  # fmt: skip
+    """Integers from [low, high): ``randint(high, size)`` or ``randint(low, high, size)``.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.randint.html
+    """
+    if size is None and isinstance(high, tuple | list):
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    shape, d = _sizes((size,)), dtype or _dtypes.int64
+    low, high = int(low), int(high)
+    return _finish(drawn(generator, lambda e: _draws.randint(e, low, high, shape, d), _where(device)), requires_grad, out)
+
+
+def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """The integers 0 to n - 1 in random order.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.randperm.html
+    """
+    d = dtype or _dtypes.int64
+    return _finish(drawn(generator, lambda e: _draws.randperm(e, n, d), _where(device)), requires_grad, out)
+
+
+def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):  # fmt: skip
+    """Normal numbers: of given mean and deviation (numbers and a size), or elementwise (tensors).
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.normal.html
+    """
+    if size is not None:
+        shape, d = _sizes((size,)), dtype or _dtypes.default_dtype()
+        made = drawn(generator, lambda e: _draws.normal(e, shape, d, float(mean), float(std)), _where(device))
+        return _finish(made, requires_grad, out)
+    mean_, std_ = [x._host() if isinstance(x, Tensor) else x for x in (mean, std)]
+    return _finish(drawn(generator, lambda e: _draws.normal_tensors(e, mean_, std_)), requires_grad, out)
+
+
+def bernoulli(input: Tensor, p=None, *, generator=None, out=None) -> Tensor:
+    """Zeros and ones; each is one with the probability `input` holds (or with probability `p`).
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
+    """
+    shape, d = tuple(input.shape), input.dtype
+    if p is not None:
+        return _finish(drawn(generator, lambda e: _draws.bernoulli(e, shape, d, float(p))), False, out)
+    given = input._host()
+    return _finish(drawn(generator, lambda e: _draws.bernoulli_tensor(e, shape, d, given)), False, out)
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator=None, out=None) -> Tensor:
+    """Indices drawn with the weights in each row of `input`.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
+    """
+    weights = input._host()
+    return _finish(drawn(generator, lambda e: _draws.multinomial(e, weights, num_samples, replacement)), False, out)
+
+
+def poisson(input: Tensor, generator=None) -> Tensor:
+    """Poisson counts with the rates in `input`.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.poisson.html
+    """
+    rate = input._host()
+    return drawn(generator, lambda e: _draws.poisson(e, rate))
+
+
+def binomial(count: Tensor, prob: Tensor, generator=None) -> Tensor:
+    """Binomial counts."""
+    n, p = count._host(), prob._host()
+    return drawn(generator, lambda e: _draws.binomial(e, n, p))
+
+
+def _like(factory):
+    def like(input: Tensor, *args, dtype=None, device=None, requires_grad=False, memory_format=None, layout=None,
+             pin_memory=False, generator=None):  # fmt: skip
+        options = {"dtype": dtype or input.dtype, "device": device or input.device, "requires_grad": requires_grad}
+        if factory is randint:
+            bounds = (0, args[0]) if len(args) == 1 else args
+            return randint(*bounds, tuple(input.shape), generator=generator, **options)
+        return factory(tuple(input.shape), generator=generator, **options)
+
+    like.__name__ = factory.__name__ + "_like"
+    like.__doc__ = f"As `torch.{factory.__name__}`, with the shape, dtype and device of `input`."
+    return like
+
+
+rand_like, randn_like, randint_like = _like(rand), _like(randn), _like(randint)
+
+
+# -- in place ---------------------------------------------------------------------------------------------------------
+
+
+def _fill(self: Tensor, generator, draw) -> Tensor:
+    check_writable(self)
+    write(self, drawn(generator, draw, self.device)._read())
+    return self
+
+
+def uniform_(self: Tensor, from_=0.0, to=1.0, *, generator=None, **named) -> Tensor:
+    """Fill with uniform numbers from [from, to)."""
+    low = float(named.get("from", from_))
+    shape, d = tuple(self.shape), self.dtype
+    return _fill(self, generator, lambda e: _draws.uniform(e, shape, d, low, float(to)))
+
+
+def normal_(self: Tensor, mean=0.0, std=1.0, *, generator=None) -> Tensor:
+    """Fill with normal numbers."""
+    shape, d = tuple(self.shape), self.dtype
+    return _fill(self, generator, lambda e: _draws.normal(e, shape, d, float(mean), float(std)))
+
+
+def random_(self: Tensor, from_=None, to=None, *, generator=None, **named) -> Tensor:
+    """Fill with integers from [from, to), or over all that the dtype represents."""
+    low, high = named.get("from", from_), to
+    if high is None and low is not None:
+        low, high = 0, low
+    shape, d = tuple(self.shape), self.dtype
+    return _fill(self, generator, lambda e: _draws.random(e, shape, d, low, high))
+
+
+def bernoulli_(self: Tensor, p=0.5, *, generator=None) -> Tensor:
+    """Fill with ones with probability `p` (a number, or a tensor of probabilities), else zeros."""
+    shape, d = tuple(self.shape), self.dtype
+    if isinstance(p, Tensor):
+        given = np.broadcast_to(p._host(), shape)
+        return _fill(self, generator, lambda e: _draws.bernoulli_tensor(e, shape, d, given))
+    return _fill(self, generator, lambda e: _draws.bernoulli(e, shape, d, float(p)))
+
+
+def _filler(name: str, draw, doc: str):
+    def fill(self: Tensor, *args, generator=None) -> Tensor:
+        shape, d = tuple(self.shape), self.dtype
+        return _fill(self, generator, lambda e: draw(e, shape, d, *args))
+
+    fill.__name__, fill.__doc__ = name, doc
+    return fill
+
+
+exponential_ = _filler("exponential_", _draws.exponential, "Fill with exponential numbers of rate `lambd`.")
+cauchy_ = _filler("cauchy_", _draws.cauchy, "Fill with Cauchy numbers of a median and a scale.")
+geometric_ = _filler("geometric_", _draws.geometric, "Fill with geometric counts of success probability `p`.")
+log_normal_ = _filler("log_normal_", _draws.log_normal, "Fill with log-normal numbers.")
+
+
+def standard_gamma(alpha: Tensor, generator=None) -> Tensor:
+    """Gamma numbers of the shapes in `alpha` and rate one, without their gradient."""
+    given = alpha._host()
+    return drawn(generator, lambda e: _draws.standard_gamma(e, given))
+
+
+def dropout_mask(shape: tuple, p: float, generator=None) -> Tensor:
+    """Which elements dropout keeps."""
+    return drawn(generator, lambda e: _draws.dropout_mask(e, shape, p))
+
+
+def feature_dropout_mask(shape: tuple, p: float, generator=None) -> Tensor:
+    """Which channels feature dropout keeps."""
+    return drawn(generator, lambda e: _draws.feature_dropout_mask(e, shape, p))
+
+
+def install() -> dict:
+    """Put the in-place draws on Tensor; return the functions of ``torch``."""
+    for method in (uniform_, normal_, random_, bernoulli_, exponential_, cauchy_, geometric_, log_normal_):
+        setattr(Tensor, method.__name__, method)
+    Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial
+    functions = (rand, randn, randint, randperm, normal, bernoulli, multinomial, poisson, binomial, rand_like, randn_like,
+                 randint_like)  # fmt: skip
+    return {f.__name__: f for f in functions}
+
+

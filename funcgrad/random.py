@@ -1,0 +1,57 @@
+"""The default generator: ``torch.random``.
+
+See https://docs.pytorch.org/docs/stable/random.html.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from funcgrad._generator import Generator
+from funcgrad._generator import default_generator as default_generator
+from funcgrad._tensor import Tensor
+
+
+def manual_seed(seed) -> Generator:
+    """Seed the default generator; on the CPU the same seed gives PyTorch's numbers.
+
+    Example:
+        >>> import funcgrad as torch
+        >>> _ = torch.manual_seed(0)
+        >>> torch.rand(1)
+        tensor([0.4963])
+    """
+    return default_generator.manual_seed(int(seed))
+
+
+def seed() -> int:
+    """Seed the default generator from the operating system; returns the seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed last set."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The default generator's state, in PyTorch's byte layout."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Set the default generator's state."""
+    default_generator.set_state(new_state)
+
+
+@contextlib.contextmanager
+def fork_rng(devices=None, enabled: bool = True, device_type: str = "cuda"):
+    """Draws inside leave the default generator as it was before."""
+    if not enabled:
+        yield
+        return
+    saved = get_rng_state()
+    try:
+        yield
+    finally:
+        set_rng_state(saved)
