@@ -89,7 +89,8 @@ def bernoulli_tensor(engine, shape, dtype, p: np.ndarray) -> np.ndarray:
     _stream.require_floating("bernoulli_tensor_cpu_p_", kind)
     wide = f8 if kind.itemsize == 8 else f4
     uniforms = _stream.unit_doubles if wide is f8 else _stream.unit_floats
-    if not ((p >= 0) & (p <= 1)).all():
+    wide_p = p.astype(wide)
+    if not ((wide_p >= 0) & (wide_p <= 1)).all():
         raise RuntimeError(
             "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If "
             "so, please report an enhancement request to PyTorch.)"
@@ -197,7 +198,7 @@ def _largest_ratios(engine, rows: np.ndarray, dtype, num_samples: int) -> np.nda
     wide = rows.astype(f8)
     if not (wide.min() >= 0 and wide.max() < np.inf):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if (rows.max(1) == 0).any():
+    if (wide.max(1) == 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     q = exponential(engine, rows.shape, dtype)
     work = f4 if dtype.itemsize == 2 else dtype.numpy

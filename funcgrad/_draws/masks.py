@@ -62,7 +62,7 @@ def rrelu_slopes(engine, x: np.ndarray, lower: float = 1 / 8, upper: float = 1 /
         raise _stream.not_implemented("rrelu_with_noise_out_cpu", dtype)
     kind = f8 if dtype.itemsize == 8 else f4
     low, high = float(kind(lower)), float(kind(upper))
-    drawn = np.asarray(x <= 0)
+    drawn = np.asarray(x.astype(kind) <= 0)
     slopes = np.ones(x.shape, kind)
     slopes[drawn] = _stream.unit_doubles(engine, int(drawn.sum())) * (high - low) + low
     return slopes

@@ -155,7 +155,7 @@ def normal_tensors(engine, mean, std) -> np.ndarray:
 def _check_stds(std: np.ndarray) -> None:
     if std.dtype.kind == "c":
         raise RuntimeError("normal expects standard deviation to be non-complex")
-    if std.size and not std.min() >= 0:
+    if std.size and not std.astype(f8).min() >= 0:
         raise RuntimeError("normal expects all elements of std >= 0.0")
 
 

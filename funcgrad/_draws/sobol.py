@@ -1,8 +1,8 @@
 """Sobol' sequences: direction numbers, scrambling and points, as NumPy arrays.
 
 The primitive polynomials and the initial direction numbers are Joe and Kuo's table ``new-joe-kuo-6.21201`` (licence in
-``joe_kuo_licence.txt``), packed into ``joe_kuo.npz``: the polynomials as steps from one to the next, and for each degree
-the numbers m_1, m_2, ... of its polynomials, m_i in i bits, low bit first.
+``joe_kuo_licence.txt``), packed into ``joe_kuo.npz``: the polynomials as steps from one to the next, and for each
+degree the numbers m_1, m_2, ... of its polynomials, m_i in i bits, low bit first.
 """
 
 from __future__ import annotations
