@@ -6,6 +6,7 @@ import torch
 from draw_pair import FLOATS, SIZES, Pair, to_array
 
 from funcgrad import _draws
+from funcgrad._draws import _selection
 
 
 @pytest.fixture
@@ -63,10 +64,22 @@ def test_dirichlet(pair, dtype):
 def test_multinomial(pair, dtype, replacement):
     for shape in ((1,), (7,), (500,), (3, 9), (0, 4)):
         weights = torch.from_numpy(pair.rng.random(shape)).to(getattr(torch, dtype))
-        few = 1 if dtype in ("bfloat16", "float16") and not replacement else min(shape[-1], 6)
-        for n in {1, few, 4 * shape[-1] if replacement else few}:
+        for n in {1, min(shape[-1], 6), (4 if replacement else 1) * shape[-1]}:
             theirs = torch.multinomial(weights, n, replacement)
             pair.same(theirs, _draws.multinomial(pair.engine, to_array(weights), n, replacement))
+
+
+def test_samples_among_equal_ratios(pair):
+    """Ties, common in 16 bits and certain among weights of zero, keep the order of PyTorch's selection."""
+    for n in (1, 2, 3, 4, 17, 33, 100, 700):
+        for k in {1, n // 70 + 1, n // 2 + 1, n}:
+            rows = pair.rng.integers(0, 4, (2, n)).astype(np.float32)
+            if n > 20:
+                rows[0].sort()
+            theirs = torch.topk(torch.from_numpy(rows), k).indices
+            np.testing.assert_array_equal(_selection.largest(rows, k), theirs.numpy())
+    weights = torch.tensor([0.0, 0.0, 1.0, 0.0, 2.0])
+    pair.same(torch.multinomial(weights, 5), _draws.multinomial(pair.engine, weights.numpy(), 5))
 
 
 # -- masks ------------------------------------------------------------------------------------------------------------

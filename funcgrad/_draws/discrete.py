@@ -13,6 +13,7 @@ from .. import _dtypes
 from .._dtypes import BOOL, COMPLEX, FLOATING
 from .._errors import unsupported
 from . import _stream
+from ._selection import largest
 from ._stream import f4, f8, u8
 from .continuous import exponential
 
@@ -206,7 +207,7 @@ def _largest_ratios(engine, rows: np.ndarray, dtype, num_samples: int) -> np.nda
         ratio = (rows.astype(work) / q.astype(work)).astype(rows.dtype).astype(work)
     if num_samples == 1:
         return ratio.argmax(1)[:, None]
-    return np.argsort(-ratio, axis=1, kind="stable")[:, :num_samples]
+    return largest(ratio, num_samples)
 
 
 def _looked_up(engine, rows: np.ndarray, num_samples: int) -> np.ndarray:
