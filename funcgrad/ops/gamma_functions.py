@@ -20,19 +20,22 @@ _float = float_function(__name__)
 
 
 def _positive_polygamma(n: int, x: Array) -> Array:
-    return lax.polygamma(jnp.full_like(x, n), jnp.where(x < 0, literal(x, 1), x))
+    y = lax.polygamma(jnp.full_like(x, n), jnp.where(x <= 0, literal(x, 1), x))
+    return jnp.where(x == jnp.inf, literal(x, 0), y) if n == 1 else y
 
 
 def _reflected(n: int, x: Array) -> Array:
-    """Polygamma at negative `x` from that at ``1 - x``: XLA's series is wrong there."""
+    """Polygamma at `x` up to 0 from that at ``1 - x``: XLA's series is wrong there."""
     derivative = [0, 1]  # of cot as a polynomial in cot, since cot' = -(1 + cot^2)
     for _ in range(n):
         slope = [k * c for k, c in enumerate(derivative)][1:]
         derivative = [-a - b for a, b in zip([*slope, 0, 0], [0, 0, *slope])]
-    phase = (x - lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)) * literal(x, math.pi)
-    wave = polynomial(derivative, lax.cos(phase) / lax.sin(phase)) * literal(x, math.pi ** (n + 1))
+    part = x - lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)
+    # A cosine as the sine of the rest, which is exactly 0 halfway between whole numbers.
+    cosine, sine = (lax.sin(v * literal(x, math.pi)) for v in (literal(x, 0.5) - lax.abs(part), part))
+    wave = polynomial(derivative, cosine / sine) * literal(x, math.pi ** (n + 1))
     y = (-1) ** n * _positive_polygamma(n, 1 - x) - wave
-    return jnp.where(phase == 0, literal(x, (-1) ** (n + 1) * math.inf), y)
+    return jnp.where(part == 0, literal(x, (-1) ** (n + 1) * math.inf), y)
 
 
 @functools.cache
@@ -42,7 +45,7 @@ def _polygamma(n: int):
     @derivatives(lambda y, x: _polygamma(n + 1)(x))
     def function(x: Array) -> Array:
         if n:
-            return jnp.where(x < 0, _reflected(n, jnp.where(x < 0, x, literal(x, -0.5))), _positive_polygamma(n, x))
+            return jnp.where(x <= 0, _reflected(n, jnp.where(x <= 0, x, literal(x, -0.5))), _positive_polygamma(n, x))
         # A pole of either sign at 0; XLA gives NaN there.
         return jnp.where(x == 0, jnp.where(jnp.signbit(x), literal(x, jnp.inf), literal(x, -jnp.inf)), lax.digamma(x))
 
@@ -125,7 +128,15 @@ def igammac(input: Array, other: Array) -> Array:
 
 @derivatives(None, lambda r, x, q: -x * _zeta(x + 1, q))
 def _zeta(x: Array, q: Array) -> Array:
-    return lax.zeta(x, q)
+    # XLA's series is for positive q. Below, whole x only: the terms of negative base are, but for the sign, the start of
+    # the series from the fraction of -q.
+    part = -q - lax.floor(-q)
+    sign = jnp.where(lax.rem(x, literal(x, 2)) == 0, literal(x, 1), literal(x, -1))
+    below = lax.zeta(x, 1 - part) + sign * (lax.zeta(x, part) - lax.zeta(x, 1 - q))
+    below = jnp.where(x == lax.floor(x), below, literal(x, jnp.nan))
+    y = jnp.where(q > 0, lax.zeta(x, jnp.where(q > 0, q, literal(q, 1))), below)
+    y = jnp.where((q <= 0) & (part == 0), literal(x, jnp.inf), y)
+    return jnp.where(x == 1, literal(x, jnp.inf), jnp.where(x < 1, literal(x, jnp.nan), y))
 
 
 def zeta(input: Array | Scalar, other: Array | Scalar) -> Array:
