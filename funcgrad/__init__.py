@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import sys as _sys
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 
 from funcgrad import _convert, _creation, _dtypes, _indexing, _methods, _operators, _random
 from funcgrad import autograd as autograd
+from funcgrad import random as random
 from funcgrad._compile import compile as compile
 from funcgrad._creation import as_tensor as as_tensor
 from funcgrad._creation import asarray as asarray
 from funcgrad._creation import from_numpy as from_numpy
 from funcgrad._creation import tensor as tensor
 from funcgrad._device import device as device
+from funcgrad._dtypes import default_dtype as get_default_dtype  # noqa: F401
 from funcgrad._dtypes import dtype as dtype
 from funcgrad._dtypes import promote_types as promote_types
+from funcgrad._dtypes import set_default_dtype as set_default_dtype
+from funcgrad._formats import channels_last as channels_last
+from funcgrad._formats import channels_last_3d as channels_last_3d
+from funcgrad._formats import contiguous_format as contiguous_format
+from funcgrad._formats import layout as layout
+from funcgrad._formats import memory_format as memory_format
+from funcgrad._formats import preserve_format as preserve_format
+from funcgrad._formats import sparse_coo as sparse_coo
+from funcgrad._formats import sparse_csr as sparse_csr
+from funcgrad._formats import strided as strided
+from funcgrad._generator import Generator as Generator
+from funcgrad._generator import default_generator as default_generator
+from funcgrad._info import finfo as finfo
+from funcgrad._info import iinfo as iinfo
 from funcgrad._interop import from_jax as from_jax
 from funcgrad._interop import to_jax as to_jax
 from funcgrad._size import Size as Size
@@ -25,15 +45,12 @@ from funcgrad.autograd import no_grad as no_grad
 from funcgrad.autograd import set_grad_enabled as set_grad_enabled
 from funcgrad.autograd.grad_mode import is_grad_enabled as is_grad_enabled
 from funcgrad.autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
-from funcgrad._generator import Generator as Generator
-from funcgrad._generator import default_generator as default_generator
-from funcgrad import random as random
+from funcgrad.engine.explain import explain as explain
+from funcgrad.random import get_rng_state as get_rng_state
+from funcgrad.random import initial_seed as initial_seed
 from funcgrad.random import manual_seed as manual_seed
 from funcgrad.random import seed as seed
-from funcgrad.random import initial_seed as initial_seed
-from funcgrad.random import get_rng_state as get_rng_state
 from funcgrad.random import set_rng_state as set_rng_state
-from funcgrad.engine.explain import explain as explain
 
 _operators.install()
 _convert.install()
@@ -42,3 +59,7 @@ _tensor_hooks.install()
 _here = vars(_sys.modules[__name__])
 _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())
+
+from funcgrad import nn as nn  # noqa: E402  (its layers use the ops put in place above)
+from funcgrad import optim as optim  # noqa: E402
+from funcgrad import utils as utils  # noqa: E402

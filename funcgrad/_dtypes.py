@@ -54,6 +54,10 @@ class dtype:
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 
+    def __call__(self, tensor, memory_format=None):
+        """`tensor` converted to this dtype, as NumPy's types convert."""
+        return tensor.to(self)
+
     def __reduce__(self):
         return (_by_name, (self.name,))
 

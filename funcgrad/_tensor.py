@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcgrad import _device, _dtypes, _views
+from funcgrad import _device, _dtypes, _formats, _views
 from funcgrad._errors import unsupported
 from funcgrad._size import Size
 from funcgrad.engine.launch import settle
@@ -374,7 +374,7 @@ class Tensor(Handle):
         return self.device.type == "cpu"
 
     is_meta = is_sparse = is_quantized = is_mkldnn = is_mps = is_nested = is_xpu = False
-    layout = None
+    layout = _formats.strided
 
     @property
     def names(self) -> tuple:

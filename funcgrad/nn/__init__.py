@@ -1,0 +1,13 @@
+"""``torch.nn``: layers, losses and what they are made of."""
+
+from __future__ import annotations
+
+from funcgrad.nn import functional as functional
+from funcgrad.nn import init as init
+from funcgrad.nn import parameter as parameter
+from funcgrad.nn.modules import *  # noqa: F403
+from funcgrad.nn.modules import Module as Module
+from funcgrad.nn.parameter import Buffer as Buffer
+from funcgrad.nn.parameter import Parameter as Parameter
+from funcgrad.nn.parameter import UninitializedBuffer as UninitializedBuffer
+from funcgrad.nn.parameter import UninitializedParameter as UninitializedParameter
