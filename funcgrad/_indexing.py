@@ -53,7 +53,7 @@ def setitem(self: Tensor, index, value) -> None:
     if isinstance(value, Tensor) and value.device is not self.device and not value.dim():
         value = value.to(self.device)
     shape = tuple(value.shape) if isinstance(value, Tensor) else ()
-    if indexing.mask_operands(layout) and not indexing.writes_masked(layout, shape):
+    if indexing.mask_operands(layout) and not indexing.writes_masked(self.dim(), layout, shape):
         layout, operands = _lifted(layout, operands)
     else:
         operands = tuple(from_array(np.array(o)) if isinstance(o, np.ndarray) else o for o in operands)
