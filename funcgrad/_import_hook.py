@@ -15,10 +15,10 @@ NOTE: [who sees torch]
 from __future__ import annotations
 
 import builtins
-import dis
 import importlib
 import importlib.abc
 import importlib.machinery
+import opcode
 import sys
 import types
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ BLOCKED = (
 )
 _LOOKS_BEFORE = ("array_api_compat", "array_api_extra", "_array_api")
 _NEUTRAL = sys.stdlib_module_names | {"funcgrad", "__main__"}
-_IMPORT_FROM = dis.opmap["IMPORT_FROM"]
+_IMPORT_FROM = opcode.opmap["IMPORT_FROM"]
 
 
 def install(only: Iterable[str] | None = None, block: Iterable[str] = BLOCKED, report: bool = False) -> None:
