@@ -7,6 +7,7 @@ from collections import namedtuple
 _FIELDS = {
     "values indices": "max min sort topk kthvalue median nanmedian mode cummax cummin",
     "min max": "aminmax",
+    "hist bin_edges": "histogram histogramdd",
     "mantissa exponent": "frexp",
     "L info": "linalg_cholesky_ex",
     "eigenvalues eigenvectors": "linalg_eig linalg_eigh",
