@@ -1,25 +1,23 @@
-"""All modules of ``torch.nn``."""
+"""All modules of ``torch.nn``, family by family."""
 
 from __future__ import annotations
 
-from funcgrad.nn.modules.batchnorm import BatchNorm1d as BatchNorm1d
-from funcgrad.nn.modules.batchnorm import BatchNorm2d as BatchNorm2d
-from funcgrad.nn.modules.batchnorm import BatchNorm3d as BatchNorm3d
-from funcgrad.nn.modules.container import ModuleDict as ModuleDict
-from funcgrad.nn.modules.container import ModuleList as ModuleList
-from funcgrad.nn.modules.container import ParameterDict as ParameterDict
-from funcgrad.nn.modules.container import ParameterList as ParameterList
-from funcgrad.nn.modules.container import Sequential as Sequential
-from funcgrad.nn.modules.dropout import AlphaDropout as AlphaDropout
-from funcgrad.nn.modules.dropout import Dropout as Dropout
-from funcgrad.nn.modules.dropout import Dropout1d as Dropout1d
-from funcgrad.nn.modules.dropout import Dropout2d as Dropout2d
-from funcgrad.nn.modules.dropout import Dropout3d as Dropout3d
-from funcgrad.nn.modules.dropout import FeatureAlphaDropout as FeatureAlphaDropout
-from funcgrad.nn.modules.flatten import Flatten as Flatten
-from funcgrad.nn.modules.flatten import Unflatten as Unflatten
-from funcgrad.nn.modules.linear import Bilinear as Bilinear
-from funcgrad.nn.modules.linear import Identity as Identity
-from funcgrad.nn.modules.linear import Linear as Linear
+from funcgrad.nn.modules import activation as _activation
+from funcgrad.nn.modules import batchnorm as _batchnorm
+from funcgrad.nn.modules import container as _container
+from funcgrad.nn.modules import conv as _conv
+from funcgrad.nn.modules import dropout as _dropout
+from funcgrad.nn.modules import flatten as _flatten
+from funcgrad.nn.modules import linear as _linear
+from funcgrad.nn.modules import loss as _loss
+from funcgrad.nn.modules import normalization as _normalization
+from funcgrad.nn.modules import pooling as _pooling
+from funcgrad.nn.modules import sparse as _sparse
 from funcgrad.nn.modules.module import Module as Module
-from funcgrad.nn.modules.sparse import Embedding as Embedding
+
+for _family in (_activation, _batchnorm, _container, _conv, _dropout, _flatten, _linear, _loss, _normalization, _pooling,
+                _sparse):  # fmt: skip
+    for _name, _class in vars(_family).items():
+        if isinstance(_class, type) and issubclass(_class, Module) and not _name.startswith("_"):
+            globals()[_name] = _class
+__all__ = [name for name, found in list(globals().items()) if isinstance(found, type) and not name.startswith("_")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from funcgrad import _creation
 from funcgrad.nn import functional as F
 from funcgrad.nn import init
+from funcgrad.nn.modules._table import REQUIRED, constructor
 from funcgrad.nn.modules.module import Module
 from funcgrad.nn.parameter import Parameter
 
@@ -21,24 +22,6 @@ def _layer(name: str, function: str, parameters: dict, summary: str, shown=None)
     """
     names = tuple(parameters)
     positional = [n for n in names if n != "inplace"]
-
-    def __init__(self, *args, **kwargs):
-        Module.__init__(self)
-        if len(args) > len(names):
-            raise TypeError(
-                f"{name}.__init__() takes from 1 to {len(names) + 1} positional arguments but {len(args) + 1} were given"
-            )
-        given = dict(zip(names, args))
-        for key, value in kwargs.items():
-            if key not in parameters:
-                raise TypeError(f"{name}.__init__() got an unexpected keyword argument '{key}'")
-            if key in given:
-                raise TypeError(f"{name}.__init__() got multiple values for argument '{key}'")
-            given[key] = value
-        for key, default in parameters.items():
-            if key not in given and default is _REQUIRED:
-                raise TypeError(f"{name}.__init__() missing 1 required positional argument: '{key}'")
-            setattr(self, key, given.get(key, default))
 
     def forward(self, input):
         values = [getattr(self, n) for n in positional]
@@ -61,11 +44,8 @@ def _layer(name: str, function: str, parameters: dict, summary: str, shown=None)
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.{name}.html
     """
-    members = {"__init__": __init__, "forward": forward, "extra_repr": extra_repr, "__doc__": doc, "__module__": __name__}
+    members = {"__init__": constructor(name, parameters), "forward": forward, "extra_repr": extra_repr, "__doc__": doc, "__module__": __name__}
     return type(name, (Module,), members)
-
-
-_REQUIRED = object()
 
 
 def _nothing(self) -> str:
@@ -73,7 +53,7 @@ def _nothing(self) -> str:
 
 
 Threshold = _layer(
-    "Threshold", "threshold", {"threshold": _REQUIRED, "value": _REQUIRED, "inplace": False}, "``x if x > threshold else value``."
+    "Threshold", "threshold", {"threshold": REQUIRED, "value": REQUIRED, "inplace": False}, "``x if x > threshold else value``."
 )
 ReLU = _layer("ReLU", "relu", {"inplace": False}, "``max(0, x)``.")
 ReLU6 = _layer("ReLU6", "relu6", {"inplace": False}, "``min(max(0, x), 6)``.")
