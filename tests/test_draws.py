@@ -186,11 +186,11 @@ def test_large_permutations(pair):
 def test_permutations_of_64_bit_words(monkeypatch, pair):
     """PyTorch's second algorithm, for 214,748,364 elements or more, here with the bound lowered."""
     monkeypatch.setattr("funcgrad._draws.integers.LONG_PERM", 1000)
-    n = 5000
-    words = torch.empty(n - 1, dtype=torch.int64).random_(-(2**63), None).numpy().view(np.uint64)
-    want = np.arange(n)
-    for i, word in enumerate(words):
-        j = i + int(word) % (n - i)
-        want[i], want[j] = want[j], want[i]
-    np.testing.assert_array_equal(_draws.randperm(pair.engine, n), want)
-    pair.same_state()
+    for n in (1000, 30_000):
+        words = torch.empty(n, dtype=torch.int64).random_(-(2**63), None).numpy().view(np.uint64)
+        want = np.arange(n)
+        for i, word in enumerate(words):
+            j = int(word) % (i + 1)
+            want[i], want[j] = want[j], want[i]
+        np.testing.assert_array_equal(_draws.randperm(pair.engine, n), want)
+        pair.same_state()

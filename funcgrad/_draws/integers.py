@@ -179,7 +179,10 @@ def _spacing(value: int, dtype) -> int:
 
 @_stream.draw
 def randperm(engine, n: int, dtype=_dtypes.int64) -> np.ndarray:
-    """A random permutation of ``0 .. n - 1``: for each place i but the last, a swap with place ``i + word % (n - i)``.
+    """A random permutation of ``0 .. n - 1``.
+
+    Below 214,748,364 elements: for each place i but the last, a swap with place ``i + word % (n - i)``. From there on:
+    for each i, a swap with place ``word % (i + 1)``, the words of 64 bits.
 
     Raises:
         RuntimeError: `n` is negative or more than `dtype` can hold.
@@ -189,11 +192,10 @@ def randperm(engine, n: int, dtype=_dtypes.int64) -> np.ndarray:
     _check_perm(n, dtype)
     if n < 2:
         return np.arange(n).astype(dtype.numpy)
-    left = np.arange(n, 1, -1, dtype=np.int64)
-    if n < LONG_PERM:
-        offsets = (engine.take(n - 1) % left.astype(np.uint32)).astype(np.int64)
-    else:
-        offsets = (engine.pairs(n - 1) % left.view(u8)).view(np.int64)
+    if n >= LONG_PERM:
+        return _inside_out(engine, n, dtype)
+    left = np.arange(n, 1, -1, dtype=np.uint32)
+    offsets = (engine.take(n - 1) % left).astype(np.int64)
     swap = _swap_by_loop if n < 300 else _swap_by_sort
     return _stream.narrow(swap(offsets), dtype)
 
@@ -251,4 +253,29 @@ def _swap_by_sort(offsets: np.ndarray) -> np.ndarray:
     follow = step[again + 1]
     earlier = step[again]
     result[follow] = np.where(places[follow] == follow, root[follow], root[earlier])
+    return result
+
+
+def _inside_out(engine, n: int, dtype) -> np.ndarray:
+    """Swaps of each i with an earlier place, a chunk at a time.
+
+    A swap whose two places no other swap of the chunk touches can be done at once with its like; the few others (a
+    chunk is small against its place) follow one by one.
+    """
+    result = np.arange(n).astype(dtype.numpy)
+    start = 0
+    while start < n:
+        size = min(max(64, min(start >> 6, _stream.CHUNK)), n - start)
+        steps = np.arange(start, start + size)
+        places = (engine.pairs(size) % (steps + 1).view(u8)).view(np.int64)
+        order = np.argsort(places, kind="stable")
+        twice = places[order[1:]] == places[order[:-1]]
+        alone = places < start
+        alone[order[1:][twice]] = alone[order[:-1][twice]] = False
+        alone[places[places >= start] - start] = False
+        one, other = steps[alone], places[alone]
+        result[one], result[other] = result[other], result[one]
+        for i, j in zip(steps[~alone].tolist(), places[~alone].tolist()):
+            result[i], result[j] = result[j], result[i]
+        start += size
     return result
