@@ -155,7 +155,7 @@ class _Parser:
         if length == n and step == 1:
             self.layout.append(":")
             return
-        self.layout.append(("s", length, step if length > 1 else 1))
+        self.layout.append(("s", length, step))
         self.operands.append(start if length else 0)
 
     def position(self, i: int) -> None:
@@ -221,7 +221,7 @@ class _Parser:
         return sizes
 
     def check_bounds(self) -> None:
-        """Check the arrays that came as lists or from NumPy; nothing is read, nothing checked, if the result is empty."""
+        """Check the arrays that came as lists or from NumPy, unless the result is empty and nothing is read."""
         if any(item.__class__ is tuple and item[0] == "s" and not item[1] for item in self.layout):
             return
         for array, n, at in self.known:

@@ -49,3 +49,17 @@ def raises_for_values(with_info, complain):
         return function
 
     return mark
+
+
+def indexes(parse):
+    """Mark a function that is ``x[index]`` (``x[index] = src`` if its second parameter is `src`) under another name.
+
+    ``parse(shape, *args, **kwargs)``, with the arguments after the tensor (and `src`), checks them and gives the layout
+    and operands for `getitem` (`setitem`), whose positions are run-time inputs.
+    """
+
+    def mark(function):
+        function.as_index = parse
+        return function
+
+    return mark

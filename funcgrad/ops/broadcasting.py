@@ -69,7 +69,6 @@ def unpacked(tensors: tuple) -> tuple:
     return tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
 
 
-@_marks.view
 def broadcast_tensors(*tensors: Array):
     """All `tensors` broadcast to their common shape.
 
@@ -116,19 +115,16 @@ def _at_least(ndim: int, tensors: tuple):
     return tuple(map(grow, unpacked(tensors)))
 
 
-@_marks.view
 def atleast_1d(*tensors: Array):
     """Scalars as one dimension; others as they are."""
     return _at_least(1, tensors)
 
 
-@_marks.view
 def atleast_2d(*tensors: Array):
     """With leading dimensions of size 1 up to two."""
     return _at_least(2, tensors)
 
 
-@_marks.view
 def atleast_3d(*tensors: Array):
     """With dimensions of size 1 up to three: a vector becomes ``(1, n, 1)``, a matrix ``(n, m, 1)``."""
     return _at_least(3, tensors)

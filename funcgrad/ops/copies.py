@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import types
 
-from funcgrad.ops import broadcasting, joining, shape, strided
+from funcgrad.ops import broadcasting, joining, shape, slicing, strided
 
 _COPIES = {
     shape: "alias detach diagonal permute t transpose view",
     broadcasting: "expand squeeze unsqueeze",
     joining: "split split_with_sizes unbind",
+    slicing: "narrow select slice",
     strided: "as_strided unfold",
 }
 _UNSAFE = {

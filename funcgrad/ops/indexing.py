@@ -58,7 +58,7 @@ class _Basic:
             elif item == "i":
                 self.starts[dim], self.sizes[dim] = _position(value, shape[dim]), 1
             elif item.__class__ is tuple and item[0] == "s":
-                self._slice(dim, value, *item[1:])
+                self._slice(dim, shape[dim], value, *item[1:])
             elif item.__class__ is tuple:
                 self.masks.append((len(self.shape), item[1], value))
                 self.shape.extend(shape[dim : dim + item[1]] if item[1] else (1,))
@@ -74,8 +74,8 @@ class _Basic:
         self.whole = tuple(self.sizes) == tuple(shape) and math.prod(self.steps) == 1
         self.strided = math.prod(self.steps) > 1
 
-    def _slice(self, dim: int, start, length: int, step: int) -> None:
-        self.starts[dim], self.steps[dim] = _position(start, None), step
+    def _slice(self, dim: int, n: int, start, length: int, step: int) -> None:
+        self.starts[dim], self.steps[dim] = _position(start, n), step if length > 1 else 1
         self.sizes[dim] = (length - 1) * step + 1 if length else 0
         self.shape.append(length)
 
@@ -121,14 +121,14 @@ def _small_mask(chosen: np.ndarray, sizes, steps):
     return hit
 
 
-def _position(value, size: int | None):
+def _position(value, size: int):
     """A start for `dynamic_slice`; those given as arrays may be negative."""
     if isinstance(value, Number):
         return value.value.astype(jnp.int32)
     if is_number(value):
         return np.int32(value)
     value = jnp.asarray(value).astype(jnp.int32).reshape(())
-    return value if size is None else jnp.where(value < 0, value + size, value)
+    return jnp.where(value < 0, value + size, value)
 
 
 # -- index arrays -----------------------------------------------------------------------------------------------------
