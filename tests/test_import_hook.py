@@ -259,7 +259,8 @@ def test_packages_that_see_no_torch(tmp_path):
         program(tmp_path, probe, name)
     show = """
         import flax, flax.deep.inner, mine, flax._array_api, listed, inspect
-        print(flax.SEEN, flax.later(), flax.deep.inner.SEEN, mine.SEEN, mine.later(), flax._array_api.SEEN, listed.SEEN)
+        inner, api = flax.deep.inner, flax._array_api
+        print(flax.SEEN, flax.later(), inner.SEEN, mine.SEEN, mine.later(), api.SEEN, listed.SEEN)
         print(type(flax.__loader__).__name__, flax.__spec__.loader is flax.__loader__, "SEEN" in inspect.getsource(flax))
         """
     no = "No module named 'torch'"

@@ -2,11 +2,13 @@
 
 import math
 
+import jax
 import ml_dtypes
 import numpy as np
 import pytest
 import torch
 
+import funcgrad
 from funcgrad import _dtypes, _tensor_str
 
 DTYPES = "float32 float64 float16 bfloat16 float8_e4m3fn float8_e5m2 int64 int32 uint8 uint64 bool complex64 complex128"
@@ -115,3 +117,59 @@ def test_set_printoptions_like_torch():
     finally:
         torch.set_printoptions(profile="default")
         _tensor_str.set_printoptions(profile="default")
+
+
+# -- through Tensors --------------------------------------------------------------------------------------------------
+
+PROGRAMS = """
+t.tensor([1, 2, 3])
+t.tensor([1.5, 2, 3])
+t.tensor(3)
+t.tensor([[1.0, 2.0], [3.5, -4.25]])
+t.tensor([True, False])
+t.tensor([1 + 2j, 0.5])
+t.tensor([1.0], dtype=t.float64)
+t.tensor([1.0], dtype=t.bfloat16)
+t.tensor([1], dtype=t.int32)
+t.tensor([])
+t.tensor([[], []])
+t.tensor([1.0, 2.0], requires_grad=True)
+t.tensor([1.0, 2.0], requires_grad=True) * 2
+t.tensor([1.0, 2.0], requires_grad=True) + 1
+t.tensor([1.0, 2.0], requires_grad=True).sum()
+t.tensor([[1.0, 2.0]], requires_grad=True).view(2)
+t.tensor([[1.0, 2.0]], requires_grad=True) @ t.tensor([[1.0], [2.0]])
+t.tensor([1.0, 2.0], requires_grad=True).detach()
+t.Tensor([1, 2, 3])
+t.nn.Parameter(t.Tensor([1, 2, 3]))
+t.nn.Parameter(t.tensor([1.0]), requires_grad=False)
+[t.nn.Parameter(t.tensor([1.0])), t.tensor(1)]
+str(t.tensor([1.0, 2.0]))
+f"{t.tensor(1.23456):.3f} {t.tensor([1.0])}"
+t.tensor([1.0, 2.0]).as_subclass(Sub)
+t.from_numpy(np.arange(2000))
+t.from_numpy(np.arange(24.0).reshape(2, 3, 4))
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("code", PROGRAMS)
+def test_tensors(code):
+    results = []
+    for library in (torch, funcgrad):
+        sub = type("Sub", (library.Tensor,), {})
+        if not hasattr(library.Tensor, "as_subclass") and "Sub" in code:
+            pytest.skip("no as_subclass")
+        result = eval(code, {"t": library, "np": np, "Sub": sub})
+        results.append(result if isinstance(result, str) else repr(result))
+    assert results[0] == results[1]
+
+
+def test_inside_jit_the_shape_is_shown():
+    seen = []
+
+    def step(x):
+        seen.append(repr(funcgrad._creation.from_array(x)))
+        return x
+
+    jax.jit(step)(np.ones((2, 3), np.float32))
+    assert seen == ["tensor(<traced float32[2, 3]>)"]

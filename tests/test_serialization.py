@@ -429,3 +429,51 @@ def test_numpy_arrays_when_allowed():
     names = [np._core.multiarray._reconstruct, (np.dtype, "numpy.dtype")]
     with serialization.safe_globals([*allowed, *names]):
         assert serialization.load(file)["n"].tolist() == array.tolist()
+
+
+# -- whole modules ----------------------------------------------------------------------------------------------------
+
+
+def small_model(library):
+    nn = library.nn
+    return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Dropout(0.5)).eval()
+
+
+def test_whole_modules_cross_between_the_libraries():
+    x = np.random.default_rng(0).random((5, 3), np.float32)
+    model = small_model(torch)
+    file = written(torch, model)
+    loaded = serialization.load(file, weights_only=False)
+    assert type(loaded) is funcgrad.nn.Sequential and not loaded.training
+    expected = model(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(loaded(funcgrad.from_numpy(x)).detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+    back = torch.load(written(serialization, loaded), weights_only=False)
+    assert type(back) is torch.nn.Sequential
+    np.testing.assert_allclose(back(torch.from_numpy(x)).detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_whole_modules_need_permission():
+    file = written(torch, small_model(torch))
+    with pytest.raises(
+        pickle.UnpicklingError, match=r"GLOBAL torch\.nn\.modules\.container\.Sequential was not an allowed"
+    ):
+        serialization.load(file)
+    file.seek(0)
+    assert serialization.get_unsafe_globals_in_checkpoint(file)[0] == "torch.nn.modules.container.Sequential"
+    nn = funcgrad.nn
+    with serialization.safe_globals([nn.Sequential, nn.Linear, nn.ReLU, nn.BatchNorm1d, nn.Dropout]):
+        assert type(serialization.load(file)) is nn.Sequential
+
+
+def test_state_dicts_cross_between_the_libraries():
+    theirs, ours = small_model(torch), small_model(funcgrad)
+    ours.load_state_dict(serialization.load(written(torch, theirs.state_dict())))
+    state = torch.load(written(serialization, ours.state_dict()))
+    assert plain(state) == plain(theirs.state_dict())
+    theirs.load_state_dict(state)
+
+
+def test_names_that_funcgrad_lacks():
+    class_name = b"\x80\x02ctorch.nowhere\nThing\n."
+    with pytest.raises(NotImplementedError, match=r"torch\.nowhere\.Thing is not supported by funcgrad"):
+        serialization.load(handmade(class_name), weights_only=False)
