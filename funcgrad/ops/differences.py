@@ -111,10 +111,9 @@ def trapezoid(y: Array, x: Array | None = None, *, dx: Scalar | None = None, dim
     if not y.ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     axis = one_axis("trapezoid", dim, y.ndim)
-    panels = _panels("trapezoid", y, x, dx, axis)
     if not y.shape[axis]:
         return jnp.zeros(y.shape[:axis] + y.shape[axis + 1 :], y.dtype)
-    return total(panels, (axis,)) / 2
+    return total(_panels("trapezoid", y, x, dx, axis), (axis,)) / 2
 
 
 @numpy_names

@@ -16,6 +16,8 @@ from funcgrad.ops._number import Array
 
 def _window(name: str, M, dtype, layout, formula) -> Array:
     """``formula(k)`` for k = 0..M - 1, computed in float64 as a constant of the program."""
+    if not isinstance(M, int):
+        raise TypeError(f"{name}(): M must be int, not {type(M).__name__}")
     if M < 0:
         raise ValueError(f"{name} requires non-negative window length, got M={M}")
     if layout is not None and str(layout) != "torch.strided":

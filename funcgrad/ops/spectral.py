@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from funcgrad import _dtypes
+from funcgrad.ops._axes import require_elements
 from funcgrad.ops._number import Array, cast, dtype_of, promote
 
 _NO_WINDOW = "A window was not provided. A rectangular window will be applied,"
@@ -51,8 +52,8 @@ def _positions(frames: int, n_fft: int, hop: int) -> Array:
 def _pad_ends(x: Array, n: int, mode: str) -> Array:
     if mode not in _PADDING:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    if mode in ("reflect", "circular") and n >= x.shape[-1] + (mode == "circular"):
-        shape = [1] * (3 - x.ndim) + list(x.shape)
+    shape = [1] * (3 - x.ndim) + list(x.shape)
+    if mode in ("reflect", "circular") and n >= shape[-1] + (mode == "circular"):
         raise RuntimeError(
             f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({n}, "
             f"{n}) at dimension 2 of input {shape}"
@@ -253,8 +254,9 @@ def _assemble(x: Array, weights: Array, hop: int, options: tuple, call: str) -> 
     start = n_fft // 2 if center else 0
     end = signal.shape[-1] - start if length is None else start + length
     signal, envelope = signal[..., start:end], envelope[start:end]
+    require_elements("min", envelope.shape, (0,), all_named=False)
     if not isinstance(envelope, jax.core.Tracer) and bool(jnp.min(jnp.abs(envelope)) <= 1e-11):
-        raise RuntimeError(f"{call}window overlap add min: 1")
+        raise RuntimeError(f"{call} window overlap add min: 1\n[ CPUBoolType{{}} ]")
     signal = signal / cast(envelope, signal.dtype)
     if length is not None and signal.shape[-1] < length:
         warnings.warn(

@@ -273,10 +273,14 @@ def _check_weights(name: str, w: Array, observations: int) -> None:
 
 
 def _weighted_norm(w: Array, aweights: Array | None, correction: int) -> tuple[Array, Array]:
-    """The sum of the weights, and what to divide the weighted products by."""
+    """The sum of the weights, and what to divide the weighted products by.
+
+    Inside a compiled program invalid weights cannot be refused: the result is NaN.
+    """
     w_sum = jnp.sum(w)
     if _known(w_sum) and not bool(w_sum != 0):
         raise RuntimeError("cov(): weights sum to zero, can't be normalized")
+    w_sum = jnp.where(jnp.any(w < 0) | (w_sum == 0), jnp.full((), np.nan, w_sum.dtype), w_sum)
     if aweights is None or correction == 0:
         return w_sum, w_sum - np.asarray(correction, w_sum.dtype)
     a, b = promote(w, aweights)

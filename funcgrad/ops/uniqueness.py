@@ -31,7 +31,9 @@ def _rows(x: Array, axis: int | None) -> np.ndarray:
     array = np.asarray(x)
     if array.dtype.name == "bfloat16":
         array = array.astype(np.float32)
-    return array.reshape(-1, 1) if axis is None else np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
+    if axis is None:
+        return array.reshape(-1, 1)
+    return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1 if array.size else 1)
 
 
 def _distinct(x: Array, axis: int | None, order: np.ndarray | None, rows: np.ndarray, inverse: bool, counts: bool):
