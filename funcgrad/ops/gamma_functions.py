@@ -128,7 +128,7 @@ def igammac(input: Array, other: Array) -> Array:
 
 @derivatives(None, lambda r, x, q: -x * _zeta(x + 1, q))
 def _zeta(x: Array, q: Array) -> Array:
-    # XLA's series is for positive q. Below, whole x only: the terms of negative base are, but for the sign, the start of
+    # XLA's series is for positive q. Below, for whole x: the terms of negative base are, but for the sign, the start of
     # the series from the fraction of -q.
     part = -q - lax.floor(-q)
     sign = jnp.where(lax.rem(x, literal(x, 2)) == 0, literal(x, 1), literal(x, -1))
