@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 
+from funcgrad.engine import interpret
 from funcgrad.engine.replay import Numbers, run
 from funcgrad.engine.slices import Slice
 from funcgrad.engine.structure import Entry, Node, Op, maker
@@ -21,7 +22,7 @@ class Executable:
         launches, seconds: how often it ran, and how long its first run took (mostly compiling).
     """
 
-    def __init__(self, node: Node, outputs: tuple, pins: frozenset, candidates: tuple, reason: str):
+    def __init__(self, node: Node, outputs: tuple, pins: frozenset, candidates: tuple, reason: str, interpreted=False):
         self.node = node
         self.reason = reason
         self.outputs = outputs
@@ -34,12 +35,14 @@ class Executable:
         self.retained_slots, self.retains = retained(node, outputs, pins)
         self.device = path[-1].outs[0][0].device
         self.differentiated = set(self.retains).union(*(e.vjp.entries for e in path if e.vjp is not None))
-        self.donates = _matching(path, self.inputs, candidates, outputs) if not self.retains else ()
+        self.donates = _matching(path, self.inputs, candidates, outputs) if not self.retains and not interpreted else ()
         given = set(self.donates)
         self.keeps = tuple(i for i in range(len(self.inputs)) if i not in given)
         self.residual_trees: dict = {}
         self.pulls: dict = {}
-        self.function = jax.jit(self.replay, donate_argnums=0) if self.donates else jax.jit(self.replay)
+        self.interpreted = interpreted
+        self.run = interpret.run if interpreted else run
+        self.function = self.replay if interpreted else jax.jit(self.replay, donate_argnums=0 if self.donates else ())
 
     def replay(self, donated, kept, floats, ints, complexes):
         """The program as a pure function."""
@@ -47,7 +50,7 @@ class Executable:
         for positions, arrays in ((self.donates, donated), (self.keeps, kept)):
             for position, array in zip(positions, arrays):
                 env[self.inputs[position]] = array
-        pullbacks = run(self.path, env, Numbers(floats, ints, complexes), self.differentiated)
+        pullbacks = self.run(self.path, env, Numbers(floats, ints, complexes), self.differentiated)
         return [env[s] for s in self.outputs], self._residuals(pullbacks)
 
     def _residuals(self, pullbacks: dict) -> list:

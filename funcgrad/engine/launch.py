@@ -12,7 +12,7 @@ import sys
 import jax
 import numpy as np
 
-from funcgrad.engine import explain
+from funcgrad.engine import explain, interpret
 from funcgrad.engine.executable import Executable
 from funcgrad.engine.state import Program, state
 from funcgrad.engine.values import Freed, Leaf, LeafValue, Origin, Value, aval_of
@@ -91,14 +91,25 @@ def find(program: Program, alive: tuple, reason: str) -> Executable:
     if node.executables is None:
         node.executables = {}
     found = node.executables.get((alive, pins))
+    site = _site(node)
+    if found is not None and not found.interpreted:
+        interpret.note(site, new=False)
+        return found
     if found is None:
         wanted = set(alive)
         for (_, its_pins), candidate in list(node.executables.items()):
             if its_pins == pins and wanted <= candidate.alive and candidate.retains == candidate.retained_by(wanted):
                 node.executables[(alive, pins)] = candidate
                 return candidate
-        found = node.executables[(alive, pins)] = Executable(node, alive, pins, _donatable(program), reason)
+    interpret.note(site, new=found is None)
+    wild = found is None and interpret.pays(site, node.path())
+    found = node.executables[(alive, pins)] = Executable(node, alive, pins, _donatable(program), reason, wild)
     return found
+
+
+def _site(node) -> str:
+    """The line that recorded the program's last op: where this structure was completed."""
+    return node.entry.site or "?"
 
 
 def _run(program: Program, executable: Executable, holder: list) -> None:

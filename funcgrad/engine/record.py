@@ -277,7 +277,7 @@ def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
     try:
         if len(args) > len(op.kinds):
             raise TypeError(f"{op.name}() takes fewer than {len(args)} positional arguments")
-        avals, pack, device = abstract(op, key, targs, tkwargs, template.reads, template.avals)
+        avals, pack, device, kind = abstract(op, key, targs, tkwargs, template.reads, template.avals)
     except Exception:
         program.trim()
         raise
@@ -286,7 +286,7 @@ def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
         (aval, op.starts or (bool(tracked) and aval.dtype.category >= _dtypes.FLOATING))
         for aval in (aval_of(shape, dtype, device) for shape, dtype in avals)
     )
-    entry = Entry(op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site())
+    entry = Entry(op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site(), kind=kind)
     numbers = (len(program.floats), len(program.ints), len(program.complexes))
     node = parent.children[key] = Node(parent, entry, numbers)
     return node
@@ -326,14 +326,17 @@ _abstract_cache: dict = {}
 
 
 def abstract(op: Op, key, args, kwargs, reads, avals):
-    """Shapes and dtypes of the results, how they are packed, and their device, without computing anything."""
+    """Shapes and dtypes of the results, how they are packed, their device, and a key for calls of this kind.
+
+    Nothing is computed.
+    """
     device = kwargs["device"] if op.creates else common_device(avals)
     by_slot = dict(zip(reads, avals))
     cache_key = (op, _key_of_avals(key[1:], by_slot), _dtypes.default_dtype())
     found = _abstract_cache.get(cache_key)
     if found is None:
         found = _abstract_cache[cache_key] = _evaluate(op, args, kwargs, by_slot)
-    return (*found, device)
+    return (*found, device, cache_key)
 
 
 def _key_of_avals(key, by_slot):

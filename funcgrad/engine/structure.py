@@ -124,11 +124,13 @@ class Entry:
         first: the slot of its first result; `outs`: each result's (aval, requires_grad).
         pack: puts the list of results into the structure the op returns, or None if it is a single one.
         vjp: for a gradient, the `slices.Slice` it runs through.
+        site: the line of the user's program that recorded it first.
+        kind: equal for entries that compute the same function of their operands, whatever program they stand in.
     """
 
-    __slots__ = ("args", "first", "kwargs", "op", "outs", "pack", "reads", "site", "tracked", "vjp")
+    __slots__ = ("args", "first", "kind", "kwargs", "op", "outs", "pack", "reads", "site", "tracked", "vjp")
 
-    def __init__(self, op, args, kwargs, reads, tracked, first, outs, pack=None, vjp=None, site=None):
+    def __init__(self, op, args, kwargs, reads, tracked, first, outs, pack=None, vjp=None, site=None, kind=None):
         self.op = op
         self.args = args
         self.kwargs = kwargs
@@ -139,6 +141,7 @@ class Entry:
         self.pack = pack
         self.vjp = vjp
         self.site = site
+        self.kind = kind
 
     @property
     def passes_gradient(self) -> bool:
