@@ -64,6 +64,7 @@ from funcgrad import nn as nn  # noqa: E402  (its layers use the ops put in plac
 from funcgrad import optim as optim  # noqa: E402
 from funcgrad import serialization as serialization  # noqa: E402
 from funcgrad import utils as utils  # noqa: E402
+from funcgrad import version as version  # noqa: E402
 from funcgrad._import_hook import install as install  # noqa: E402
 from funcgrad._import_hook import uninstall as uninstall  # noqa: E402
 from funcgrad._malloc import keep_freed_memory as keep_freed_memory  # noqa: E402
@@ -72,3 +73,4 @@ from funcgrad.serialization import load as load  # noqa: E402
 from funcgrad.serialization import save as save  # noqa: E402
 from funcgrad.utils.dlpack import from_dlpack as from_dlpack  # noqa: E402
 from funcgrad.utils.dlpack import to_dlpack as to_dlpack  # noqa: E402
+from funcgrad.version import __version__ as __version__  # noqa: E402

@@ -136,6 +136,8 @@ class _Hook(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module = _submodule(ours(spec.name))
         if module is None:
             self._note_missing(spec.name)
+            if _is_private(spec.name):
+                raise ModuleNotFoundError(f"No module named {spec.name!r} in funcgrad", name=spec.name)
             return MissingModule(spec.name)
         spec.loader_state = module.__spec__
         if not hasattr(module, "__path__"):  # PyTorch may have a package where funcgrad has a file
@@ -175,7 +177,9 @@ class _Hook(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             asked_by_import = frame.f_globals.get("__name__", "").partition(".")[0] == "importlib"
             if not asked_by_import:
                 self._note_missing(f"{path}.{name}")
-            if _imports_from(frame) or (asked_by_import and isinstance(module, MissingModule)):
+            if (_imports_from(frame) and not _is_private(path)) or (
+                asked_by_import and isinstance(module, MissingModule)
+            ):
                 return Placeholder(f"{path}.{name}")
             raise missing_attribute(f"{path}.{name}")
 
@@ -219,6 +223,11 @@ def ours(name: str) -> str:
 def theirs(name: str) -> str:
     """``funcgrad.nn`` as ``torch.nn``."""
     return "torch" + name.removeprefix("funcgrad")
+
+
+def _is_private(path: str) -> bool:
+    """Whether a module is PyTorch's own business: versions differ in these, so importers expect an ImportError."""
+    return "._" in path
 
 
 def _submodule(name: str) -> types.ModuleType | None:

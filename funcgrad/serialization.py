@@ -36,8 +36,10 @@ from funcgrad._checkpoint.storages import Storage
 from funcgrad._checkpoint.unpickle import WeightsUnpickler, checked_pid, inspect, trusting_unpickler
 
 __all__ = [
+    "SourceChangeWarning",
     "add_safe_globals",
     "clear_safe_globals",
+    "default_restore_location",
     "get_safe_globals",
     "get_unsafe_globals_in_checkpoint",
     "load",
@@ -46,6 +48,10 @@ __all__ = [
 ]
 
 DEFAULT_PROTOCOL = 2
+
+
+class SourceChangeWarning(Warning):
+    """PyTorch's warning of a module whose source has changed since it was saved; never given here."""
 
 
 # -- saving -----------------------------------------------------------------------------------------------------------
@@ -263,6 +269,11 @@ def _restorer(map_location) -> Callable[[Storage], Storage]:
         return _placed(storage, storage.location) if mapped is None else _placed(mapped, mapped.location)
 
     return restore
+
+
+def default_restore_location(storage: Storage, location: str) -> Storage:
+    """What `load` does without ``map_location``: the storage, to be on the device called `location`."""
+    return _placed(storage.to(location), location)
 
 
 def _placed(storage: Storage, location: str) -> Storage:

@@ -20,8 +20,8 @@ def is_tensor(x) -> bool:
 
 
 def from_array(array: np.ndarray, location: str, requires_grad: bool) -> Tensor:
-    """A tensor of `array`'s values, which may be a window of the file's bytes: they are copied."""
-    tensor = _creation.from_array(np.array(array, order="C"), _device.canonical(location))
+    """A tensor of `array`'s values, which may be the file's own bytes: nobody writes to either."""
+    tensor = _creation.from_array(np.asarray(array, order="C"), _device.canonical(location))
     return tensor.requires_grad_() if requires_grad else tensor
 
 
