@@ -285,6 +285,7 @@ def test_damaged_archives():
         serialization.load(npz)
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 def test_damage_anywhere_is_an_error_and_nothing_worse():
     rng = random.Random(0)
     value = old(checkpoint())

@@ -59,7 +59,7 @@ class Machine:
                 handler(self, arg)
         except UnpicklingError:
             raise
-        except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as e:
+        except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as e:
             raise UnpicklingError(f"the pickle is truncated or corrupt: {type(e).__name__}: {e}") from e
         raise UnpicklingError("the pickle has no end")
 
