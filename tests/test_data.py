@@ -268,6 +268,18 @@ def test_collate_records_nothing_for_host_values(monkeypatch):
     assert [tuple(b.shape) for b in funcgrad.utils.data.default_collate(samples)] == [(4, 3), (4, 2), (4,)]
 
 
+def test_tensor_datasets_are_indexed_once_a_batch(monkeypatch):
+    d = funcgrad.utils.data
+    x = funcgrad.from_numpy(np.arange(12.0).reshape(6, 2))
+    data = d.TensorDataset(x * 2, funcgrad.from_numpy(np.arange(6)))
+    monkeypatch.setattr(funcgrad.Tensor, "__getitem__", None)
+    batches = list(d.DataLoader(d.Subset(data, [5, 1, 0]), batch_size=2))
+    assert [[t.tolist() for t in batch] for batch in batches] == [
+        [[[20.0, 22.0], [4.0, 6.0]], [5, 1]],
+        [[[0.0, 2.0]], [0]],
+    ]
+
+
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_workers_see_pytorchs_numbers(workers):
     """PyTorch starts processes; the batches, seeds and draws inside the workers are the same."""

@@ -9,6 +9,7 @@ import copy
 import re
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 
+import jax
 import numpy as np
 
 from funcgrad import _creation, _dtypes, _operators
@@ -118,14 +119,18 @@ def collate_tensor_fn(batch, *, collate_fn_map=None) -> Tensor:
     return _operators.call("stack", list(batch), 0) if stacked is None else _creation.from_array(stacked)
 
 
-def host_array(tensor: Tensor) -> np.ndarray | None:
-    """The tensor's computed value as an array of this machine's memory, if it has one and nothing to differentiate."""
+def host_array(tensor: Tensor, compute: bool = False) -> np.ndarray | None:
+    """The tensor's value as an array of this machine's memory, if it has one and nothing to differentiate.
+
+    A value that is still to be computed counts only with `compute`.
+    """
     if type(tensor) is not Tensor:
         return None
     value = tensor._read()
-    if value.array is None or value.requires_grad or value.aval.device.type != "cpu":
+    if value.requires_grad or value.aval.device.type != "cpu":
         return None
-    return np.asarray(value.array)
+    array = tensor._array() if compute else value.array
+    return None if array is None or isinstance(array, jax.core.Tracer) else np.asarray(array)
 
 
 def _stacked(arrays) -> np.ndarray | None:

@@ -69,7 +69,7 @@ def rows_of_tensors(dataset, indices: list) -> list[Tensor] | None:
         dataset = dataset.dataset
     if not isinstance(dataset, TensorDataset) or type(dataset).__getitem__ is not TensorDataset.__getitem__:
         return None
-    arrays = [host_array(t) for t in dataset.tensors]
+    arrays = [host_array(t, compute=True) for t in dataset.tensors]
     if hasattr(type(dataset), "__getitems__") or any(a is None for a in arrays):
         return None
     chosen = np.asarray(indices)
