@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._number import Array, as_array, cast, expand
 
 HALVES = (_dtypes.float16, _dtypes.bfloat16)
@@ -103,26 +104,25 @@ def float_operand(x: Array, kernel: str, kinds: str = ALL) -> Array:
     return cast(x, _dtypes.default_dtype()) if d.category < _dtypes.FLOATING else x
 
 
-def document(function: Callable, name: str, summary: str, example: str, module: str) -> Callable:
+def document(function: Callable, path: str, summary: str, example: str, module: str) -> Callable:
     """Name a function made from a table row and give it a docstring; `example` is ``"argument -> result"``."""
-    function.__name__ = function.__qualname__ = name
+    function.__name__ = function.__qualname__ = path.rpartition(".")[2]
     function.__module__ = module
     function.__doc__ = summary
     if example:
         call, _, result = example.partition(" -> ")
-        result = result.replace("\n", "\n        ")
         function.__doc__ += f"\n\n    Example:\n        >>> {call}\n        {result}\n    "
-    return function
+    return checked(function, name=path.replace(".", "_"))
 
 
 def float_function(module: str) -> Callable:
     """A maker of functions to floating point, one call a function, that belong to `module`."""
 
-    def make(name: str, function: Callable, kernel: str, summary: str, example: str = "", kinds: str = ALL) -> Callable:
+    def make(path: str, function: Callable, kernel: str, summary: str, example: str = "", kinds: str = ALL) -> Callable:
         def call(input: Array) -> Array:
             return function(float_operand(input, kernel, kinds))
 
-        return document(call, name, summary, example, module)
+        return document(call, path, summary, example, module)
 
     return make
 

@@ -12,6 +12,7 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import (
     HALVES,
     NUMERIC,
@@ -64,6 +65,7 @@ def _old_order(other, deprecated_other, alpha):
     return (other, alpha) if deprecated_other is None else (deprecated_other, other)
 
 
+@checked
 def add(
     input: Array | Scalar, other: Array | Scalar, deprecated_other: Array | None = None, *, alpha: Scalar = 1
 ) -> Array:
@@ -94,6 +96,7 @@ def _refuse_bool(*xs) -> None:
         )
 
 
+@checked
 def sub(
     input: Array | Scalar, other: Array | Scalar, deprecated_other: Array | None = None, *, alpha: Scalar = 1
 ) -> Array:
@@ -111,6 +114,7 @@ def sub(
     return _linear(input, other, alpha, -1)
 
 
+@checked
 def rsub(input: Array, other: Array | Scalar, *, alpha: Scalar = 1) -> Array:
     """``other - alpha * input``, as ``other - input`` calls it.
 
@@ -124,6 +128,7 @@ def rsub(input: Array, other: Array | Scalar, *, alpha: Scalar = 1) -> Array:
 # -- products and quotients -------------------------------------------------------------------------------------------
 
 
+@checked
 def mul(input: Array | Scalar, other: Array | Scalar) -> Array:
     """``input * other``; for bools, logical and.
 
@@ -140,6 +145,7 @@ def _quotient(x: Array, y: Array) -> Array:
     return x / y
 
 
+@checked
 def div(input: Array | Scalar, other: Array | Scalar, *, rounding_mode: str | None = None) -> Array:
     """``input / other``: true division, or rounded towards 0 (``"trunc"``) or down (``"floor"``, as Python's ``//``).
 
@@ -163,11 +169,13 @@ def div(input: Array | Scalar, other: Array | Scalar, *, rounding_mode: str | No
     return cast(_truncated(x / y) if rounding_mode == "trunc" else _float_floor(x, y), d)
 
 
+@checked
 def true_divide(input: Array | Scalar, other: Array | Scalar) -> Array:
     """``input / other``, as `div` without a rounding mode."""
     return div(input, other)
 
 
+@checked
 def floor_divide(input: Array | Scalar, other: Array | Scalar) -> Array:
     """``floor(input / other)``, as Python's ``//``.
 
@@ -233,6 +241,7 @@ def _float_remainder(x: Array, y: Array) -> Array:
     return jnp.where((r != 0) & ((r < 0) != (y < 0)), r + y, r)
 
 
+@checked
 def remainder(input: Array | Scalar, other: Array | Scalar) -> Array:
     """``input - other * floor(input / other)``, with the sign of `other`, as Python's ``%``.
 
@@ -248,6 +257,7 @@ def remainder(input: Array | Scalar, other: Array | Scalar) -> Array:
     return cast(_float_remainder(x, y), d)
 
 
+@checked
 def fmod(input: Array, other: Array | Scalar) -> Array:
     """``input - other * trunc(input / other)``, with the sign of `input`, as C's ``fmod``.
 
@@ -275,6 +285,7 @@ def _fused(kernel: str, kinds: str, input, tensor1, tensor2, value, combine) -> 
     return sum_(x, a, b)
 
 
+@checked
 def addcmul(input: Array, tensor1: Array | Scalar, tensor2: Array, *deprecated: Array, value: Scalar = 1) -> Array:
     """``input + value * tensor1 * tensor2``.
 
@@ -287,6 +298,7 @@ def addcmul(input: Array, tensor1: Array | Scalar, tensor2: Array, *deprecated: 
     return _fused("addcmul_cpu_out", NUMERIC, input, tensor1, tensor2, value, lambda a, b: a * b)
 
 
+@checked
 def addcdiv(input: Array, tensor1: Array | Scalar, tensor2: Array, *deprecated: Array, value: Scalar = 1) -> Array:
     """``input + value * tensor1 / tensor2``.
 
@@ -317,6 +329,7 @@ _CPP_NAMES = {
 }  # fmt: skip
 
 
+@checked
 def lerp(input: Array, end: Array, weight: Array | Scalar) -> Array:
     """Linear interpolation, ``input + weight * (end - input)``.
 

@@ -240,7 +240,8 @@ _float = float_function(__name__)
 
 def _make(name: str, function: Callable, summary: str, at_one: str, kinds: str = _SINGLE, kernel: str = "") -> Callable:
     example = f"torch.special.{name}(torch.tensor([1.0])) -> tensor([{at_one}])"
-    return _float(name, in_float32(function), kernel or f"{name}_cpu", summary, example, kinds)
+    path = name if name == "i0" else f"special.{name}"
+    return _float(path, in_float32(function), kernel or f"{name}_cpu", summary, example, kinds)
 
 
 i0 = _make("i0", _i0, "Modified Bessel function of the first kind of order 0.", "1.2661", _REAL, "i0_vml_cpu")

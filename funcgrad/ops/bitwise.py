@@ -9,10 +9,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from funcgrad import _dtypes, _errors
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import literal, operands
 from funcgrad.ops._number import Array, Scalar
 
 
+@checked
 def bitwise_not(input: Array) -> Array:
     """Every bit flipped; for bools, logical not.
 
@@ -24,6 +26,7 @@ def bitwise_not(input: Array) -> Array:
     return lax.bitwise_not(input)
 
 
+@checked
 def bitwise_and(input: Array | Scalar, other: Array | Scalar) -> Array:
     """Bits set in both operands; for bools, logical and.
 
@@ -34,6 +37,7 @@ def bitwise_and(input: Array | Scalar, other: Array | Scalar) -> Array:
     return lax.bitwise_and(*operands("bitwise_and_cpu", "biu", input, other))
 
 
+@checked
 def bitwise_or(input: Array | Scalar, other: Array | Scalar) -> Array:
     """Bits set in either operand; for bools, logical or.
 
@@ -44,6 +48,7 @@ def bitwise_or(input: Array | Scalar, other: Array | Scalar) -> Array:
     return lax.bitwise_or(*operands("bitwise_or_cpu", "biu", input, other))
 
 
+@checked
 def bitwise_xor(input: Array | Scalar, other: Array | Scalar) -> Array:
     """Bits set in one operand only; for bools, exclusive or.
 
@@ -54,6 +59,7 @@ def bitwise_xor(input: Array | Scalar, other: Array | Scalar) -> Array:
     return lax.bitwise_xor(*operands("bitwise_xor_cpu", "biu", input, other))
 
 
+@checked
 def bitwise_left_shift(input: Array | Scalar, other: Array | Scalar) -> Array:
     """``input << other``; 0 where `other` is negative or as large as the number of bits.
 
@@ -64,6 +70,7 @@ def bitwise_left_shift(input: Array | Scalar, other: Array | Scalar) -> Array:
     return lax.shift_left(*operands("lshift_cpu", "i", input, other))
 
 
+@checked
 def bitwise_right_shift(input: Array | Scalar, other: Array | Scalar) -> Array:
     """``input >> other``, keeping the sign; a negative or too large `other` leaves only the sign.
 
@@ -75,6 +82,7 @@ def bitwise_right_shift(input: Array | Scalar, other: Array | Scalar) -> Array:
     return (lax.shift_right_logical if x.dtype == jnp.uint8 else lax.shift_right_arithmetic)(x, n)
 
 
+@checked
 def gcd(input: Array, other: Array) -> Array:
     """The greatest common divisor; ``gcd(0, 0)`` is 0.
 
@@ -97,6 +105,7 @@ def _magnitude(x: Array) -> Array:
     return x if x.dtype == jnp.uint8 else lax.abs(x)
 
 
+@checked
 def lcm(input: Array, other: Array) -> Array:
     """The least common multiple; 0 if either operand is 0.
 

@@ -12,6 +12,7 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import REAL, common_dtype, derivatives, literal, operands, shape_of
 from funcgrad.ops._number import Array, Scalar, as_array, is_number
 
@@ -31,6 +32,7 @@ def _extremum(name: str, function: Callable, kernel: str, input: Array, other: A
     return function(*operands(kernel, REAL, input, other))
 
 
+@checked
 def maximum(input: Array, other: Array) -> Array:
     """The larger of each two elements; NaN if either is; a tie halves the gradient.
 
@@ -41,6 +43,7 @@ def maximum(input: Array, other: Array) -> Array:
     return _extremum("maximum", _maximum, "maximum_cpu", input, other)
 
 
+@checked
 def minimum(input: Array, other: Array) -> Array:
     """The smaller of each two elements; NaN if either is; a tie halves the gradient.
 
@@ -60,6 +63,7 @@ def _number_first(wins: Callable) -> Callable:
     return function
 
 
+@checked
 def fmax(input: Array, other: Array) -> Array:
     """The larger of each two elements, or the other one where one is NaN; `input` has the gradient of a tie.
 
@@ -70,6 +74,7 @@ def fmax(input: Array, other: Array) -> Array:
     return _extremum("fmax", _number_first(lax.ge), "maximum_cpu", input, other)
 
 
+@checked
 def fmin(input: Array, other: Array) -> Array:
     """The smaller of each two elements, or the other one where one is NaN; `input` has the gradient of a tie.
 
@@ -99,6 +104,7 @@ def _clamp_kernel(min, max) -> tuple[str, str]:
     return ("clamp_cpu", "ihf") if both else ("maximum_cpu" if max is None else "minimum_cpu", REAL)
 
 
+@checked
 def clamp(input: Array, min: Array | Scalar | None = None, max: Array | Scalar | None = None) -> Array:
     """``minimum(maximum(input, min), max)``; elements at a bound keep their gradient.
 
@@ -123,6 +129,7 @@ def _clamp(input: Array, min, max) -> Array:
     return x if high is None else _lower_to(x, high)
 
 
+@checked
 def clamp_min(input: Array, min: Array | Scalar) -> Array:
     """``maximum(input, min)``; elements at the bound keep their gradient.
 
@@ -133,6 +140,7 @@ def clamp_min(input: Array, min: Array | Scalar) -> Array:
     return _clamp(input, min, None)
 
 
+@checked
 def clamp_max(input: Array, max: Array | Scalar) -> Array:
     """``minimum(input, max)``; elements at the bound keep their gradient.
 
@@ -146,7 +154,8 @@ def clamp_max(input: Array, max: Array | Scalar) -> Array:
 # -- selection --------------------------------------------------------------------------------------------------------
 
 
-def where(condition: Array, input: Array | Scalar = None, other: Array | Scalar = None):
+@checked
+def where(condition: Array, input: Array | Scalar | None = None, other: Array | Scalar | None = None):
     """`input` where `condition` holds, else `other`; with neither, the indices where it holds, one tensor a dimension.
 
     The method's order ``(input, condition, other)`` is understood too.

@@ -13,6 +13,7 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import ALL, REAL, document, literal, operands
 from funcgrad.ops._number import Array, Scalar, as_array, cast, is_number
 
@@ -55,6 +56,7 @@ logical_or = _logical("logical_or", lax.bitwise_or, "either operand is", "[ True
 logical_xor = _logical("logical_xor", lax.bitwise_xor, "exactly one operand is", "[False,  True, False]")
 
 
+@checked
 def logical_not(input: Array) -> Array:
     """Whether elements are zero.
 
@@ -69,6 +71,7 @@ def logical_not(input: Array) -> Array:
 # -- classification ---------------------------------------------------------------------------------------------------
 
 
+@checked
 def isnan(input: Array) -> Array:
     """Whether elements are NaN (either part of a complex number).
 
@@ -79,6 +82,7 @@ def isnan(input: Array) -> Array:
     return lax.ne(input, input)
 
 
+@checked
 def isinf(input: Array) -> Array:
     """Whether elements are infinite, of either sign.
 
@@ -90,6 +94,7 @@ def isinf(input: Array) -> Array:
     return jnp.isinf(input)
 
 
+@checked
 def isfinite(input: Array) -> Array:
     """Whether elements are neither NaN nor infinite.
 
@@ -110,6 +115,7 @@ def _is_infinity(name: str, input: Array, value: float) -> Array:
     return input == literal(input, value)
 
 
+@checked
 def isposinf(input: Array) -> Array:
     """Whether elements are infinity.
 
@@ -120,6 +126,7 @@ def isposinf(input: Array) -> Array:
     return _is_infinity("isposinf", input, math.inf)
 
 
+@checked
 def isneginf(input: Array) -> Array:
     """Whether elements are minus infinity.
 
@@ -130,6 +137,7 @@ def isneginf(input: Array) -> Array:
     return _is_infinity("isneginf", input, -math.inf)
 
 
+@checked
 def isreal(input: Array) -> Array:
     """Whether elements have no imaginary part.
 
@@ -140,6 +148,7 @@ def isreal(input: Array) -> Array:
     return lax.imag(input) == 0 if jnp.iscomplexobj(input) else jnp.ones(input.shape, jnp.bool_)
 
 
+@checked
 def signbit(input: Array) -> Array:
     """Whether the sign bit is set: negative, or -0.0.
 
@@ -159,6 +168,7 @@ def signbit(input: Array) -> Array:
 # -- closeness, equality, membership ----------------------------------------------------------------------------------
 
 
+@checked
 def isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """Whether ``|input - other| <= atol + rtol * |other|``, elementwise.
 
@@ -169,6 +179,10 @@ def isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08
         >>> torch.isclose(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.1]))
         tensor([ True, False])
     """
+    return _is_close(input, other, rtol, atol, equal_nan)
+
+
+def _is_close(input: Array, other: Array, rtol: float, atol: float, equal_nan: bool) -> Array:
     d = _dtypes.to_dtype(input.dtype)
     if input.dtype != other.dtype:
         raise RuntimeError(f"{d.scalar_name} did not match {_dtypes.to_dtype(other.dtype).scalar_name}")
@@ -188,6 +202,7 @@ def isclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08
     return close | (jnp.isfinite(gap) & (gap <= allowed))
 
 
+@checked
 def allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """Whether `isclose` holds everywhere, as a zero-dimensional bool array.
 
@@ -195,9 +210,10 @@ def allclose(input: Array, other: Array, rtol: float = 1e-05, atol: float = 1e-0
         >>> torch.allclose(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.1]))
         False
     """
-    return jnp.all(isclose(input, other, rtol, atol, equal_nan))
+    return jnp.all(_is_close(input, other, rtol, atol, equal_nan))
 
 
+@checked
 def equal(input: Array, other: Array) -> Array:
     """Whether shapes and all elements are equal (NaN equals nothing), as a zero-dimensional bool array.
 
@@ -213,6 +229,7 @@ def equal(input: Array, other: Array) -> Array:
 _COMPARED_DIRECTLY = 16  # test elements up to here: one comparison each; more: sorted and searched
 
 
+@checked
 def isin(
     elements: Array | Scalar, test_elements: Array | Scalar, *, assume_unique: bool = False, invert: bool = False
 ) -> Array:

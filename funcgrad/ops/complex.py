@@ -12,11 +12,13 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _marks
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import derivatives, float_operand, literal
 from funcgrad.ops._number import Array, broadcast
 
 
 @_marks.view
+@checked
 def real(input: Array) -> Array:
     """The real part; a real `input` itself.
 
@@ -28,6 +30,7 @@ def real(input: Array) -> Array:
 
 
 @_marks.view
+@checked
 def imag(input: Array) -> Array:
     """The imaginary part of a complex tensor.
 
@@ -40,6 +43,7 @@ def imag(input: Array) -> Array:
     return lax.imag(input)
 
 
+@checked
 def conj(input: Array) -> Array:
     """The complex conjugate; a real `input` itself.
 
@@ -50,16 +54,19 @@ def conj(input: Array) -> Array:
     return lax.conj(input) if jnp.iscomplexobj(input) else input
 
 
+@checked
 def conj_physical(input: Array) -> Array:
     """The complex conjugate, as `conj`."""
     return conj(input)
 
 
+@checked
 def resolve_conj(input: Array) -> Array:
     """`input` itself: a conjugate is always computed, never only marked."""
     return input
 
 
+@checked
 def resolve_neg(input: Array) -> Array:
     """`input` itself: a negative is always computed, never only marked."""
     return input
@@ -78,6 +85,7 @@ def _two_floats(first: Array, second: Array) -> None:
         )
 
 
+@checked
 def complex(real: Array, imag: Array) -> Array:
     """``real + 1j * imag``; both of one dtype, float32 or float64.
 
@@ -90,6 +98,7 @@ def complex(real: Array, imag: Array) -> Array:
     return lax.complex(*broadcast(real, imag))
 
 
+@checked
 def polar(abs: Array, angle: Array) -> Array:
     """``abs * cos(angle) + 1j * abs * sin(angle)``.
 
@@ -113,6 +122,7 @@ def _over_square(part: Array, x: Array, y: Array) -> Array:
     return jnp.where(square == 0, literal(x, 0), part / square)
 
 
+@checked
 def angle(input: Array) -> Array:
     """The angle in radians: of a real number 0 or pi (gradient 0), NaN of NaN.
 
@@ -127,6 +137,7 @@ def angle(input: Array) -> Array:
 
 
 @_marks.view
+@checked
 def view_as_real(input: Array) -> Array:
     """A complex tensor as a real one with a last dimension of 2: real and imaginary part.
 
@@ -143,6 +154,7 @@ def view_as_real(input: Array) -> Array:
 
 
 @_marks.view
+@checked
 def view_as_complex(input: Array) -> Array:
     """A real tensor whose last dimension has size 2 as a complex one.
 

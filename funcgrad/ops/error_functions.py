@@ -73,16 +73,16 @@ erf = _float("erf", lax.erf, "erf_vml_cpu", "Error function, ``2 / sqrt(pi) * in
              "torch.erf(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.8427])", _REAL)  # fmt: skip
 erfc = _float("erfc", lax.erfc, "erfc_vml_cpu", "Complementary error function, ``1 - erf(input)``.",
               "torch.erfc(torch.tensor([0.0, 1.0])) -> tensor([1.0000, 0.1573])", _REAL)  # fmt: skip
-erfcx = _float("erfcx", _erfcx, "erfcx_cpu", "Scaled complementary error function, ``exp(input^2) * erfc(input)``.",
+erfcx = _float("special.erfcx", _erfcx, "erfcx_cpu", "Scaled `erfc`, ``exp(input^2) * erfc(input)``.",
                "torch.special.erfcx(torch.tensor([0.0, 10.0])) -> tensor([1.0000, 0.0561])", _SINGLE)  # fmt: skip
 erfinv = _float("erfinv", in_float32(lax.erf_inv), "erfinv_vml_cpu",
                 "Inverse error function, ``erf(erfinv(x)) = x``, on (-1, 1).",
                 "torch.erfinv(torch.tensor([0.0, 0.5])) -> tensor([0.0000, 0.4769])", _REAL)  # fmt: skip
-ndtr = _float("ndtr", _ndtr, "erf_vml_cpu", "Standard normal distribution, ``(1 + erf(input / sqrt(2))) / 2``.",
+ndtr = _float("special.ndtr", _ndtr, "erf_vml_cpu", "Standard normal distribution, ``(1 + erf(input / sqrt(2))) / 2``.",
               "torch.special.ndtr(torch.tensor([0.0, 1.0])) -> tensor([0.5000, 0.8413])", _REAL)  # fmt: skip
-ndtri = _float("ndtri", _ndtri, "ndtri_cpu", "Inverse of the standard normal distribution function.",
+ndtri = _float("special.ndtri", _ndtri, "ndtri_cpu", "Inverse of the standard normal distribution function.",
                "torch.special.ndtri(torch.tensor([0.5, 0.975])) -> tensor([0.0000, 1.9600])", _SINGLE)  # fmt: skip
-log_ndtr = _float("log_ndtr", _log_ndtr, "log_ndtr_cpu", "``log(ndtr(input))``, accurate in the lower tail.",
+log_ndtr = _float("special.log_ndtr", _log_ndtr, "log_ndtr_cpu", "``log(ndtr(input))``, accurate in the lower tail.",
                   "torch.special.log_ndtr(torch.tensor([-30.0])) -> tensor([-454.3212])", _SINGLE)  # fmt: skip
-entr = _float("entr", _entr, "entr_cpu", "Entropy, ``-input * ln(input)``: 0 at 0, minus infinity below.",
+entr = _float("special.entr", _entr, "entr_cpu", "Entropy, ``-input * ln(input)``: 0 at 0, minus infinity below.",
               "torch.special.entr(torch.tensor([0.0, 0.5])) -> tensor([-0.0000, 0.3466])", _REAL)  # fmt: skip

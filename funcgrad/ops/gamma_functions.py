@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from funcgrad.ops._approximation import polynomial
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import derivatives, float_function, float_operand, in_float32, literal, operands
 from funcgrad.ops._number import Array, Scalar
 
@@ -65,6 +66,7 @@ digamma = _float("digamma", in_float32(_polygamma(0)), "digamma",
                  "torch.digamma(torch.tensor([1.0, 2.0])) -> tensor([-0.5772,  0.4228])", _REAL)  # fmt: skip
 
 
+@checked
 def polygamma(n: Array | int, input: Array | int) -> Array:
     """The `n`-th derivative of `digamma` at `input`; the method's order ``(input, n)`` is understood too.
 
@@ -85,6 +87,7 @@ def polygamma(n: Array | int, input: Array | int) -> Array:
     return in_float32(_polygamma(n))(float_operand(input, kernel, _REAL))
 
 
+@checked
 def mvlgamma(input: Array, p: int) -> Array:
     """Logarithm of the multivariate gamma function of dimension `p`.
 
@@ -106,6 +109,7 @@ def mvlgamma(input: Array, p: int) -> Array:
     return total(x)
 
 
+@checked
 def igamma(input: Array, other: Array) -> Array:
     """Regularized lower incomplete gamma function, ``integral of t^(input-1) exp(-t) from 0 to other / gamma(input)``.
 
@@ -116,6 +120,7 @@ def igamma(input: Array, other: Array) -> Array:
     return in_float32(lax.igamma)(*operands("igamma_cpu", "hf", input, other))
 
 
+@checked
 def igammac(input: Array, other: Array) -> Array:
     """Regularized upper incomplete gamma function, ``1 - igamma(input, other)``.
 
@@ -139,6 +144,7 @@ def _zeta(x: Array, q: Array) -> Array:
     return jnp.where(x == 1, literal(x, jnp.inf), jnp.where(x < 1, literal(x, jnp.nan), y))
 
 
+@checked(name="special_zeta")
 def zeta(input: Array | Scalar, other: Array | Scalar) -> Array:
     """Hurwitz zeta function, ``sum((k + other) ** -input for k = 0, 1, ...)``.
 

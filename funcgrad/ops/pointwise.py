@@ -13,6 +13,7 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors, _return_types
 from funcgrad.ops import bessel, error_functions, gamma_functions
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import ALL, derivatives, document, float_function, float_operand, in_float32, literal
 from funcgrad.ops._number import Array, Scalar, as_array, cast
 
@@ -123,6 +124,7 @@ _deg2rad = _float("deg2rad", _times(math.pi / 180), "mul_cpu_reduced_float", "De
 _rad2deg = _float("rad2deg", _times(180 / math.pi), "mul_cpu_reduced_float", "Radians to degrees.")
 
 
+@checked
 def deg2rad(input: Array) -> Array:
     """Angles in degrees as radians, ``input * pi / 180``.
 
@@ -133,6 +135,7 @@ def deg2rad(input: Array) -> Array:
     return _deg2rad(_not_complex(input, "deg2rad is not supported for complex tensors.", RuntimeError))
 
 
+@checked
 def rad2deg(input: Array) -> Array:
     """Angles in radians as degrees, ``input * 180 / pi``.
 
@@ -178,6 +181,7 @@ def _round_float(x: Array) -> Array:
     return lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN)
 
 
+@checked
 def round(input: Array, *, decimals: int = 0) -> Array:
     """Each element rounded to `decimals` decimals (negative: to tens, hundreds, ...), halves to even; gradient 0.
 
@@ -200,6 +204,7 @@ def _round_decimals(input: Array, decimals: int) -> Array:
     return in_float32(to_decimals)(input)
 
 
+@checked
 def frac(input: Array) -> Array:
     """Each element's fractional part, with its sign: ``input - trunc(input)``.
 
@@ -211,6 +216,7 @@ def frac(input: Array) -> Array:
     return input - _truncate(input)
 
 
+@checked
 def frexp(input: Array):
     """Mantissa in (-1, -0.5] or [0.5, 1) and int32 exponent, ``input = mantissa * 2 ** exponent``.
 
@@ -232,6 +238,7 @@ def frexp(input: Array):
     return _return_types.frexp(mantissa(input), exponent)
 
 
+@checked
 def abs(input: Array) -> Array:
     """Absolute value, ``|input|``; real for complex input; gradient 0 at 0.
 
@@ -243,6 +250,7 @@ def abs(input: Array) -> Array:
     return input if input.dtype == jnp.uint8 else lax.abs(input)
 
 
+@checked
 def neg(input: Array) -> Array:
     """``-input``.
 
@@ -262,6 +270,7 @@ def neg(input: Array) -> Array:
     return lax.neg(input)
 
 
+@checked
 def positive(input: Array) -> Array:
     """`input` itself; bool is an error.
 
@@ -274,6 +283,7 @@ def positive(input: Array) -> Array:
     return input
 
 
+@checked
 def square(input: Array) -> Array:
     """``input * input``; bool gives int64.
 
@@ -294,6 +304,7 @@ def _sign(x: Array) -> Array:
     return jnp.where(jnp.isnan(x), literal(x, 0), s) if jnp.issubdtype(x.dtype, jnp.floating) else s
 
 
+@checked
 def sign(input: Array) -> Array:
     """-1, 0 or 1 (0 for NaN); gradient 0.
 
@@ -309,6 +320,7 @@ def sign(input: Array) -> Array:
     return _sign(input)
 
 
+@checked
 def sgn(input: Array) -> Array:
     """`sign` for complex input too: ``input / |input|``, and 0 at 0.
 
@@ -320,6 +332,7 @@ def sgn(input: Array) -> Array:
     return _sign(input)
 
 
+@checked
 def nan_to_num(
     input: Array, nan: Scalar | None = None, posinf: Scalar | None = None, neginf: Scalar | None = None
 ) -> Array:
@@ -343,6 +356,7 @@ def nan_to_num(
     return jnp.where(input == -jnp.inf, to_min, x)
 
 
+@checked
 def logit(input: Array, eps: Scalar | None = None) -> Array:
     """Log-odds, ``ln(input / (1 - input))``, of `input` clamped to ``[eps, 1 - eps]`` if `eps` is given.
 

@@ -55,7 +55,8 @@ def _family(name: str, first: Callable, step: Callable, summary: str, at_half: s
         return _evaluate(first, step, 2 * x - 1 if shifted else x, degree)
 
     example = f"torch.special.{name}(torch.tensor([0.5]), 3) -> tensor([{at_half}])"
-    return document(call, name, f"{summary} of degree `n` at `input`; 0 below degree 0.", example, __name__)
+    summary += " of degree `n` at `input`; 0 below degree 0."
+    return document(call, f"special.{name}", summary, example, __name__)
 
 
 # Letter: kind, the polynomial of degree 1, and the values that the examples show: plain and shifted, degree 3 at 0.5.

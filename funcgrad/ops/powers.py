@@ -10,6 +10,7 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import arithmetic
+from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import NUMERIC, REAL, common_dtype, derivatives, in_float32, literal, operands, shape_of
 from funcgrad.ops._number import Array, Number, Scalar, as_array, cast, dtype_of, is_number
 from funcgrad.ops.arithmetic import Exponent
@@ -17,6 +18,7 @@ from funcgrad.ops.arithmetic import Exponent
 _MULTIPLIED = 32  # a float's integer powers up to here are products: 0.37 ms a million elements for x**5, 3.8 as pow
 
 
+@checked
 def pow(input: Array | Scalar, exponent: Exponent) -> Array:
     """``input ** exponent``; at exponent 0 the result is 1 and its gradient 0.
 
@@ -85,6 +87,7 @@ def _integer_power(x: Array, y: Array) -> Array:
     return jnp.where(y < 0, inverse, result)
 
 
+@checked
 def float_power(input: Array | Scalar, exponent: Exponent) -> Array:
     """``input ** exponent`` in float64, or complex128 if an operand is complex.
 
@@ -99,6 +102,7 @@ def float_power(input: Array | Scalar, exponent: Exponent) -> Array:
     return pow(as_array(input, d), exponent)
 
 
+@checked
 def ldexp(input: Array, other: Array) -> Array:
     """``input * 2 ** other``.
 
@@ -119,6 +123,7 @@ def _hypot(x: Array, y: Array) -> Array:
     return jnp.where((a == jnp.inf) | (b == jnp.inf), literal(x, jnp.inf), length)
 
 
+@checked
 def hypot(input: Array, other: Array) -> Array:
     """``sqrt(input ** 2 + other ** 2)`` without overflow on the way.
 
@@ -140,6 +145,7 @@ def _atan2(y: Array, x: Array) -> Array:
     return lax.atan2(y, x)
 
 
+@checked
 def atan2(input: Array, other: Array) -> Array:
     """Angle of the point ``(other, input)``, ``arctan(input / other)`` in its quadrant; gradient 0 at the origin.
 
@@ -172,6 +178,7 @@ def _logaddexp2(x: Array, y: Array) -> Array:
     return _log_sum(x, y, lambda v: lax.log1p(v) / literal(v, 0.6931471805599453), lax.exp2)
 
 
+@checked
 def logaddexp(input: Array, other: Array) -> Array:
     """``log(exp(input) + exp(other))`` without overflow.
 
@@ -182,6 +189,7 @@ def logaddexp(input: Array, other: Array) -> Array:
     return _logaddexp(*operands("logaddexp_cpu", "hfc", input, other))
 
 
+@checked
 def logaddexp2(input: Array, other: Array) -> Array:
     """``log2(2 ** input + 2 ** other)`` without overflow.
 
@@ -210,6 +218,7 @@ _xlogy = _times_log(lax.log, lambda y: 1 / y, 0)
 _xlog1py = _times_log(lax.log1p, lambda y: 1 / (1 + y), -1)
 
 
+@checked
 def xlogy(input: Array | Scalar, other: Array | Scalar) -> Array:
     """``input * log(other)``, 0 where `input` is 0 (unless `other` is NaN).
 
@@ -220,6 +229,7 @@ def xlogy(input: Array | Scalar, other: Array | Scalar) -> Array:
     return _xlogy(*operands("xlogy_cpu", "biuhf", input, other, floating=True))
 
 
+@checked(name="special_xlog1py")
 def xlog1py(input: Array | Scalar, other: Array | Scalar) -> Array:
     """``input * log1p(other)``, 0 where `input` is 0 (unless `other` is NaN).
 
@@ -235,6 +245,7 @@ def _copysign(x: Array, y: Array) -> Array:
     return jnp.where(jnp.signbit(x) == jnp.signbit(y), x, -x)
 
 
+@checked
 def copysign(input: Array, other: Array | Scalar) -> Array:
     """``|input|`` with the sign of `other` (of its sign bit: -0.0 counts as negative).
 
@@ -245,6 +256,7 @@ def copysign(input: Array, other: Array | Scalar) -> Array:
     return _copysign(*operands("copysign_cpu", "biuhf", input, other, floating=True))
 
 
+@checked
 def nextafter(input: Array, other: Array) -> Array:
     """The next representable number after `input` towards `other`.
 
@@ -260,6 +272,7 @@ def _nextafter(x: Array, y: Array) -> Array:
     return lax.nextafter(x, y)
 
 
+@checked
 def heaviside(input: Array, values: Array) -> Array:
     """The step function: 0 below 0, 1 above, `values` at 0.
 
