@@ -25,12 +25,13 @@ _FAMILIES = {
     "cumulative differences statistics windows spectral "
     "shape indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex "
     "broadcasting joining rearranging matrices",
-    "linalg": "linalg norms",
+    "linalg": "linalg norms solve cholesky lu ldl qr svd eigen",
     "fft": "fft",
     "special": "special",
     "signal.windows": "signal_windows",
-    "nn.functional": "activation softmax convolution pooling normalization loss_regression loss_classification "
-    "loss_margin loss_ctc embedding attention recurrent padding upsampling distance dropout",
+    "nn.functional": "activation softmax convolution pooling average_pooling adaptive_pooling normalization "
+    "loss_regression loss_classification loss_margin loss_ctc embedding attention recurrent padding upsampling "
+    "folding sampling distance dropout",
 }
 
 
