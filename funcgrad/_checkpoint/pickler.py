@@ -9,6 +9,7 @@ from collections import OrderedDict
 from funcgrad import _dtypes
 from funcgrad._checkpoint import rebuild, tensors
 from funcgrad._checkpoint.storages import OF_DTYPE, UNTYPED, Storage, StorageType
+from funcgrad.ops.strides import contiguous_strides
 
 _NAMES = {id(f): name for name, f in rebuild.FUNCTIONS.items() if name.startswith("torch.")}
 _NAMES |= {id(t): name for name, t in rebuild.TENSOR_TYPES.items()}
@@ -105,7 +106,7 @@ def _reduce_tensor(tensor) -> tuple:
 def _reduce_data(tensor) -> tuple:
     shape = tuple(tensor.shape)
     if tensor.device.type == "meta":
-        args = (tensor.dtype, shape, tensors.contiguous_strides(shape), tensor.requires_grad)
+        args = (tensor.dtype, shape, contiguous_strides(shape), tensor.requires_grad)
         return rebuild._rebuild_meta_tensor_no_storage, args
     owner, array, location, offset, stride = tensors.storage_of(tensor)
     storage = _StorageOf(Storage(array, tensor.dtype, location, array.size), owner)

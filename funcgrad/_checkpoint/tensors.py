@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 
-from funcgrad import _creation, _device, _operators
+from funcgrad import _creation, _device
 from funcgrad._size import Size as Size
 from funcgrad._tensor import _OWN, Tensor
 from funcgrad.nn.parameter import Buffer, Parameter
+from funcgrad.ops.strides import Geometry, contiguous_strides, derive
 
 device = _device.device
-_MOST_INDICES = 1 << 26  # beyond, a view is saved as a tensor of its own rather than traced to its base
+_CONJUGATING = ("conj", "adjoint", "H", "mH", "resolve_conj")  # views in PyTorch, of other numbers
 
 
 def is_tensor(x) -> bool:
@@ -79,55 +80,26 @@ def storage_of(tensor: Tensor) -> tuple[object, np.ndarray, str, int, tuple[int,
     base = tensor if tensor._base is None else tensor._base
     window = _window(tensor, base)
     owner = tensor if window is None else base
-    offset, stride = window or (0, contiguous_strides(tuple(tensor.shape)))
-    return owner, owner.detach()._host().reshape(-1), location_of(owner), offset, stride
+    if window is None:
+        window = Geometry(tuple(tensor.shape), contiguous_strides(tensor.shape))
+    return owner, owner.detach()._host().reshape(-1), location_of(owner), window.offset, window.strides
 
 
-def contiguous_strides(size) -> tuple[int, ...]:
-    """Row-major strides of a shape, in elements, as PyTorch counts them (an empty dimension counts as one)."""
-    strides, step = [], 1
-    for n in reversed(size):
-        strides.append(step)
-        step *= max(n, 1)
-    return tuple(reversed(strides))
-
-
-def _window(tensor: Tensor, base: Tensor) -> tuple[int, tuple[int, ...]] | None:
-    """Offset and strides of a view into its base; ``None`` if it is not such a window."""
+def _window(tensor: Tensor, base: Tensor) -> Geometry | None:
+    """Where in its base a view lies; ``None`` if it is not a window of the base's numbers."""
     chain, parent = [], tensor
     while parent is not base:
         if parent._made is None:
             return None
         chain.append(parent._made)
         parent = parent._made.parent
-    chain = [made for made in reversed(chain) if made.op.name != "detach"]
-    if not chain:
-        return 0, contiguous_strides(tuple(base.shape))
-    if base.numel() > _MOST_INDICES or base.numel() == 0:
+    if tensor.dtype is not base.dtype or (tensor.is_complex() and any(m.op.name in _CONJUGATING for m in chain)):
         return None
-    return _affine(_indices(chain, base), tensor)
-
-
-def _indices(chain: list, base: Tensor) -> np.ndarray | None:
-    """For each element of the view its index in the base: the derivation, applied to the indices."""
-    at = _creation.from_array(np.arange(base.numel()).reshape(tuple(base.shape)))
+    geometry = Geometry(tuple(base.shape), contiguous_strides(base.shape))
     try:
-        for made in chain:
-            at = _operators.apply(made.op, (at, *made.args), made.kwargs)
-            at = at if made.index is None else at[made.index]
-        return at._host()
-    except (TypeError, RuntimeError, NotImplementedError):  # a view as another dtype
+        for made in reversed(chain):
+            geometry = derive(made.op.name, geometry, *made.args, **(made.kwargs or {}))
+            geometry = geometry if made.index is None else geometry[made.index]
+    except (KeyError, TypeError, RuntimeError):
         return None
-
-
-def _affine(indices: np.ndarray | None, tensor: Tensor) -> tuple[int, tuple[int, ...]] | None:
-    if indices is None or indices.shape != tuple(tensor.shape) or not indices.size:
-        return None
-    offset = int(indices.flat[0])
-    default = contiguous_strides(indices.shape)
-    stride = tuple(
-        int(indices.take(1, axis).flat[0]) - offset if n > 1 else default[axis] for axis, n in enumerate(indices.shape)
-    )
-    grids = np.ogrid[tuple(slice(n) for n in indices.shape)]
-    rebuilt = offset + sum((g * s for g, s in zip(grids, stride)), np.zeros((), np.int64))
-    return (offset, stride) if min(stride, default=0) >= 0 and (indices == rebuilt).all() else None
+    return geometry if geometry is not None and geometry.sizes == tuple(tensor.shape) else None

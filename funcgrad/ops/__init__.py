@@ -23,7 +23,7 @@ _FAMILIES = {
     "": "conversion pointwise arithmetic powers clamping bitwise comparison "
     "reduction moments extrema norm_and_dist order_statistics sorting searching uniqueness "
     "cumulative differences statistics windows spectral "
-    "shape indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex "
+    "shape slicing strided indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex "
     "broadcasting joining rearranging matrices",
     "linalg": "linalg norms solve cholesky lu ldl qr svd eigen",
     "fft": "fft",
