@@ -72,7 +72,13 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         made = made.to(dtype=dtype, device=device) if dtype is not None or device is not None else made
     else:
         made = from_array(as_numpy(data, dtype), _device.canonical(device) if device is not None else _device.current())
-    return made.requires_grad_() if requires_grad else made
+    return _requiring_grad(made) if requires_grad else made
+
+
+def _requiring_grad(made: Tensor) -> Tensor:
+    if made.dtype.category < _dtypes.FLOATING:
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    return made.requires_grad_()
 
 
 def as_numpy(data, dtype=None) -> np.ndarray:

@@ -46,7 +46,7 @@ def _host(mask) -> np.ndarray:
 
 def setitem(self: Tensor, index, value) -> None:
     """``self[index] = value``; `value` is broadcast and converted to this tensor's dtype."""
-    check_writable(self)
+    check_writable(self, through_view=True)
     layout, operands = indexing.parse_index((self._value or self._refresh()).aval.shape, index)
     if not isinstance(value, Tensor | bool | int | float | complex):
         value = as_tensor(value)

@@ -180,14 +180,14 @@ def _fitted(value: Value, have: Value) -> Value:
     return value
 
 
-def check_writable(tensor: Tensor) -> None:
+def check_writable(tensor: Tensor, through_view: bool = False) -> None:
     """PyTorch's errors for in-place ops on leaves that require grad."""
     if not state.grad or not tensor.requires_grad:
         return
-    if tensor._leaf is not None:
+    if tensor._leaf is not None and not through_view:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     base = tensor._base
-    if base is not None and base._leaf is not None and base.requires_grad:
+    if tensor._leaf is not None or (base is not None and base._leaf is not None and base.requires_grad):
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
 
 

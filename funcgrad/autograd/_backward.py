@@ -83,7 +83,7 @@ def grad(
     wanted = [where(t._read()) for t in inputs]
     sweep = _swept(outputs, grads, create_graph if retain_graph is None else retain_graph, create_graph, wanted)
     results = []
-    for t, place in zip(inputs, wanted):
+    for i, (t, place) in enumerate(zip(inputs, wanted)):
         value = sweep.result(place)
         if value is not None:
             results.append(_hooked(t, wrap(value)) if isinstance(place, Leaf) else wrap(value))
@@ -93,7 +93,7 @@ def grad(
             results.append(None)
         else:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
                 "Set allow_unused=True if this is the desired behavior."
             )
     return tuple(results)

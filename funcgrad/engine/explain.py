@@ -17,7 +17,7 @@ _log: list = []
 @contextlib.contextmanager
 def compiling(executable):
     """Around a launch: the first one of an executable traces and compiles it."""
-    if executable.launches:
+    if executable.launches or executable.interpreted:
         yield
         return
     size = sum(e.op is not None for e in executable.path)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from funcgrad.engine.replay import Numbers, call, differentiate
 from funcgrad.engine.structure import Entry, Scalar
 
-PATIENCE = 16
+PATIENCE = 8
 
 _news: dict[str, int] = {}
 """By call site: how many more new structures than repeated ones it has launched lately."""
@@ -65,7 +65,9 @@ _programs: dict = {}
 
 
 def _program(entry: Entry, tracked: bool) -> SingleOp:
-    key = (entry.kind, tuple(entry.reads.index(s) for s in entry.tracked) if tracked else None)
+    reads = list(entry.reads)
+    wiring = tuple(reads.index(s) for s in reads)  # `x * x` and `x * y` are different functions of their operands
+    key = (entry.kind, wiring, tuple(reads.index(s) for s in entry.tracked) if tracked else None)
     found = _programs.get(key)
     if found is None:
         found = _programs[key] = SingleOp(entry, tracked)

@@ -47,7 +47,7 @@ class Number:
         return Number(-self.value, self.kind)
 
     def __getattr__(self, name):
-        raise TypeError(f"a Python number given at run time has no {name!r}: use as_array(number, dtype)")
+        raise AttributeError(f"a Python number given at run time has no {name!r}: use as_array(number, dtype)")
 
     def __bool__(self):
         raise TypeError("a Python number given at run time cannot decide a branch: annotate the parameter as static")
@@ -61,6 +61,7 @@ def _install_operators() -> None:
 
 
 _install_operators()
+jax.tree_util.register_pytree_node(Number, lambda n: ((n.value,), n.kind), lambda kind, values: Number(*values, kind))
 
 Scalar: TypeAlias = bool | int | float | complex | Number
 """A parameter so annotated takes a Python number as a run-time input; every other number is static."""
