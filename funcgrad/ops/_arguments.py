@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 from funcgrad.ops import _number
 
-# Numbers are wrapped here: the same signature takes them, and they alone suffice.
-_WRAP_NUMBERS = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}
-_ONE_SIGNATURE = _WRAP_NUMBERS | {"addcmul", "addcdiv"}
+# One C++ signature, which wraps numbers: they alone suffice, and errors name the argument.
+_ONE_SIGNATURE = {"add", "sub", "mul", "div", "true_divide", "floor_divide", "addcmul", "addcdiv"}
 
 
 def checked(function: Callable | None = None, *, name: str | None = None) -> Callable:

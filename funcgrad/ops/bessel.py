@@ -112,10 +112,8 @@ def _bessel_j(order: int) -> Callable[[Array], Array]:
     def function(x: Array) -> Array:
         a = lax.abs(x)
         far = a > _HANKEL_START
-        large = _hankel(order, jnp.where(far & (a < jnp.inf), a, literal(x, _HANKEL_START)))[0]
+        large = _hankel(order, jnp.where(far, a, literal(x, _HANKEL_START)))[0]
         y = jnp.where(far, large, _series_j(order, jnp.where(far, literal(x, 1), a)))
-        y = jnp.where(a == jnp.inf, literal(x, 0), y)
-        y = jnp.where(jnp.isnan(x), x, y)
         return jnp.where(x < 0, -y, y) if order else y
 
     return function
@@ -124,10 +122,9 @@ def _bessel_j(order: int) -> Callable[[Array], Array]:
 def _bessel_y(order: int) -> Callable[[Array], Array]:
     def function(x: Array) -> Array:
         far = x > _HANKEL_START
-        large = _hankel(order, jnp.where(far & (x < jnp.inf), x, literal(x, _HANKEL_START)))[1]
+        large = _hankel(order, jnp.where(far, x, literal(x, _HANKEL_START)))[1]
         y = jnp.where(far, large, _series_y(order, jnp.where(far, literal(x, 1), x)))
-        y = jnp.where(x == jnp.inf, literal(x, 0), jnp.where(x == 0, literal(x, -jnp.inf), y))
-        return jnp.where((x < 0) | jnp.isnan(x), literal(x, jnp.nan), y)
+        return jnp.where(x == 0, literal(x, -jnp.inf), jnp.where(x < 0, literal(x, jnp.nan), y))
 
     return function
 
@@ -183,7 +180,6 @@ _AIRY_WAVES = [_airy_part(math.pi / 3, part) for part in ("real", "imag")]  # Ai
 
 def _airy_ai(x: Array) -> Array:
     a = jnp.clip(lax.abs(x), literal(x, _AIRY_START))
-    a = jnp.where(a == jnp.inf, literal(x, _AIRY_START), a)
     root = lax.sqrt(a)
     power = a * root
     t = literal(x, 2 * _AIRY_START**1.5) / power - 1
@@ -196,7 +192,7 @@ def _airy_ai(x: Array) -> Array:
     cube = inner**3
     near = polynomial(_airy_series(_AIRY_0, 0), cube) + inner * polynomial(_airy_series(_AIRY_SLOPE, 1), cube)
     y = jnp.where(x > _AIRY_START, decay, jnp.where(x < -_AIRY_START, wave, near))
-    return jnp.where(x == jnp.inf, literal(x, 0), jnp.where(x == -jnp.inf, literal(x, jnp.nan), y))
+    return jnp.where(jnp.isinf(x), literal(x, jnp.nan), y)
 
 
 def _spherical_j0(x: Array) -> Array:

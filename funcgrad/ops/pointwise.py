@@ -46,7 +46,12 @@ def _logarithm(base: float) -> Callable:
         y = e * literal(x, high) + (e * literal(x, low) + lax.log(m) * literal(x, scale))
         return jnp.where((x > 0) & (x < jnp.inf), y, lax.log(x))
 
-    return lambda x: lax.log(x) * literal(x, scale) if jnp.iscomplexobj(x) else real(x)
+    return lambda x: _scaled_parts(lax.log(x), scale) if jnp.iscomplexobj(x) else real(x)
+
+
+def _scaled_parts(x: Array, factor: float) -> Array:
+    """A complex `x` times a real number; a complex product would make NaN of infinity."""
+    return lax.complex(lax.real(x) * factor, lax.imag(x) * factor)
 
 
 @in_float32
@@ -63,7 +68,28 @@ def _exp2_real(x: Array) -> Array:
 
 
 def _exp2(x: Array) -> Array:
-    return lax.exp(x * literal(x, math.log(2))) if jnp.iscomplexobj(x) else _exp2_real(x)
+    return lax.exp(_scaled_parts(x, math.log(2))) if jnp.iscomplexobj(x) else _exp2_real(x)
+
+
+def _sinc_slope(y: Array, x: Array) -> Array:
+    z = x * literal(x, math.pi)
+    q = z * z
+    # (cos z - sinc) / x loses its digits near 0; there, the Taylor series.
+    near = -z * math.pi * (1 / 3 - q * (1 / 30 - q * (1 / 840 - q / 45360)))
+    far = (lax.cos(z) - y) / jnp.where(x == 0, literal(x, 1), x)
+    return jnp.where(lax.abs(q) < 0.5, near, far)
+
+
+@in_float32
+@derivatives(_sinc_slope)
+def _sinc(x: Array) -> Array:
+    z = jnp.where(x == 0, literal(x, 1), x) * literal(x, math.pi)
+    return jnp.where(x == 0, literal(x, 1), lax.sin(z) / z)
+
+
+@derivatives(lambda y, x: _sign(x))
+def _abs(x: Array) -> Array:
+    return lax.abs(x)  # JAX's own gradient at 0 is 1
 
 
 def _times(factor: float) -> Callable:
@@ -109,7 +135,7 @@ sigmoid = _float("sigmoid", lax.logistic, "sigmoid_cpu", "Logistic function, ``1
                  "torch.sigmoid(torch.tensor([0.0, 1.0])) -> tensor([0.5000, 0.7311])")  # fmt: skip
 sin = _float("sin", lax.sin, "sin_vml_cpu", "Sine of angles in radians, ``sin(input)``.",
              "torch.sin(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.8415])")  # fmt: skip
-sinc = _float("sinc", in_float32(jnp.sinc), "sinc_cpu",
+sinc = _float("sinc", _sinc, "sinc_cpu",
               "Normalized sinc, ``sin(pi * input) / (pi * input)``, which is 1 at 0.",
               "torch.sinc(torch.tensor([0.0, 0.5])) -> tensor([1.0000, 0.6366])")  # fmt: skip
 sinh = _float("sinh", lax.sinh, "sinh_cpu", "Hyperbolic sine, ``(exp(input) - exp(-input)) / 2``.",
@@ -247,7 +273,9 @@ def abs(input: Array) -> Array:
         tensor([1, 2])
     """
     _errors.check_dtype("abs_cpu", _dtypes.to_dtype(input.dtype), "ihf8c")
-    return input if input.dtype == jnp.uint8 else lax.abs(input)
+    if input.dtype == jnp.uint8:
+        return input
+    return lax.abs(input) if jnp.iscomplexobj(input) else _abs(input)
 
 
 @checked

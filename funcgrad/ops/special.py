@@ -5,7 +5,23 @@ https://docs.pytorch.org/docs/stable/special.html
 
 from __future__ import annotations
 
+from funcgrad import _dtypes, _errors
 from funcgrad.ops import bessel, error_functions, gamma_functions, pointwise, polynomials, powers
+from funcgrad.ops._arguments import checked
+from funcgrad.ops._number import Array
+
+
+@checked(name="special_round")
+def round(input: Array, *, decimals: int = 0) -> Array:
+    """As ``torch.round``, of floating-point numbers only.
+
+    Example:
+        >>> torch.special.round(torch.tensor([1.25]), decimals=1)
+        tensor([1.2000])
+    """
+    _errors.check_dtype("round_cpu" if decimals else "round_vml_cpu", _dtypes.to_dtype(input.dtype), "hf")
+    return pointwise.round(input, decimals=decimals)
+
 
 airy_ai = bessel.airy_ai
 bessel_j0 = bessel.bessel_j0
@@ -47,7 +63,6 @@ multigammaln = gamma_functions.mvlgamma
 ndtr = error_functions.ndtr
 ndtri = error_functions.ndtri
 polygamma = gamma_functions.polygamma
-round = pointwise.round
 scaled_modified_bessel_k0 = bessel.scaled_modified_bessel_k0
 scaled_modified_bessel_k1 = bessel.scaled_modified_bessel_k1
 shifted_chebyshev_polynomial_t = polynomials.shifted_chebyshev_polynomial_t
