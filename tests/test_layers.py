@@ -5,7 +5,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "funcgrad"
 LAYERS = [
-    ("_dtypes", "_device", "_errors", "_size", "_formats", "_return_types", "_info", "_malloc", "_missing", "version"),
+    ("_dtypes", "_device", "_errors", "_size", "_formats", "_return_types", "_info", "_malloc", "_missing", "version",
+     "utils.hooks"),
     ("ops",),
     ("engine",),
     ("_mt19937", "_draws"),
@@ -15,7 +16,7 @@ LAYERS = [
         "quasirandom",
     ),
     ("nn", "_dynamo"),
-    ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "amp", "_checkpoint"),
+    ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "amp"),
     ("_import_hook", "_run_program", "_report", "__main__", "__init__"),
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -24,8 +25,10 @@ SIBLINGS = LAYERS[6]
 
 def part(module: str) -> str:
     """The part of the package that ``funcgrad.x.y`` belongs to: ``x``."""
-    pieces = module.split(".")
-    return pieces[1] if len(pieces) > 1 else "__init__"
+    pieces = module.split(".")[1:]
+    if ".".join(pieces[:2]) in LEVEL:
+        return ".".join(pieces[:2])
+    return {"_checkpoint": "serialization"}.get(pieces[0], pieces[0]) if pieces else "__init__"
 
 
 def imports(source: str):
@@ -44,7 +47,7 @@ def imports(source: str):
 
 def violations(path: str, source: str) -> list[str]:
     """What is wrong with the imports of the file at `path` (relative to the package)."""
-    me = path.removesuffix(".py").split("/")[0]
+    me = part("funcgrad." + path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
     found = []
     for module, line in imports(source):
         where = f"{path}:{line} imports {module}"
