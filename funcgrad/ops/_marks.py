@@ -35,17 +35,19 @@ def depends_on_values(*names: str, rewrite):
     return mark
 
 
-def raises_for_values(with_info, complain):
+def raises_for_values(with_info, complain, when=None):
     """Mark a function that PyTorch lets raise for some values, such as the inverse of a singular matrix.
 
     ``with_info(*args, **kwargs)`` is the array function that returns the same result and an int32 array `info`, zero
     for each matrix of the batch that went well; `complain(info)` raises PyTorch's error for a NumPy array `info` that
-    has other values. Unmarked use of the function gives non-finite numbers instead of the error.
+    has other values. If `when` is given, only calls for whose arguments it is true are checked. Called by itself, the
+    function gives non-finite numbers instead of the error.
     """
 
     def mark(function):
         function.with_info = with_info
         function.complain = complain
+        function.raises_when = when or (lambda *args, **kwargs: True)
         return function
 
     return mark
@@ -61,5 +63,29 @@ def indexes(parse):
     def mark(function):
         function.as_index = parse
         return function
+
+    return mark
+
+
+def asked_to_check(*args, check_errors: bool = False, **kwargs) -> bool:
+    """Whether a function named ``..._ex`` is to raise; else it only reports `info`."""
+    return check_errors
+
+
+def last_as_info(function):
+    """`with_info` of a function whose last result is `info` already."""
+
+    def with_info(*args, **kwargs):
+        result = function(*args, **kwargs)
+        return result, result[-1]
+
+    return with_info
+
+
+def checked_if_asked(complain):
+    """Mark a function named ``..._ex``, whose last result is `info`, as raising where ``check_errors=True``."""
+
+    def mark(function):
+        return raises_for_values(last_as_info(function), complain, asked_to_check)(function)
 
     return mark

@@ -1,9 +1,11 @@
-"""Shape and dtype checks of matrix ops, with PyTorch's wording."""
+"""Shape and dtype checks of matrix ops, with PyTorch's wording, and the adjoint they all need."""
 
 from __future__ import annotations
 
+import jax.numpy as jnp
+
 from funcgrad import _dtypes
-from funcgrad.ops._number import dtype_of
+from funcgrad.ops._number import Array, dtype_of
 
 _CPP_NAMES = {
     "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int",
@@ -76,3 +78,9 @@ def check_square(name: str, x, arg: str = "A") -> None:
         raise RuntimeError(
             f"{name}: {arg} must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
         )
+
+
+def adjoint(x: Array) -> Array:
+    """The conjugate transpose of each matrix of a batch."""
+    x = jnp.swapaxes(x, -1, -2)
+    return jnp.conj(x) if jnp.iscomplexobj(x) else x
