@@ -62,7 +62,7 @@ def attributes(tensor: Tensor) -> dict:
 
 def is_plain(tensor: Tensor) -> bool:
     """Whether PyTorch writes this tensor as a Tensor rather than as an object of a subclass."""
-    return type(tensor) in (Tensor, Buffer)
+    return type(tensor) in (Tensor, Buffer) or getattr(type(tensor), "_is_plain", False)
 
 
 def location_of(tensor: Tensor) -> str:

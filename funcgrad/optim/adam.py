@@ -1,40 +1,128 @@
+"""Adam. See https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html."""
+
 from __future__ import annotations
 
-import jax.numpy as jnp
-
-from funcgrad.engine.state import state
-from funcgrad.optim import _optax as ox
-from funcgrad.optim.optimizer import Optimizer
+from funcgrad._tensor import Tensor
+from funcgrad.optim import _checks as check
+from funcgrad.optim._recorded_step import RecordedOptimizer
 
 
-class Adam(Optimizer):
-    _numbers = ("lr", "beta1", "beta2", "eps")
+class Adam(RecordedOptimizer):
+    r"""Adam: steps scaled by moving averages of the gradient and of its square.
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
-        super().__init__(params, dict(lr=lr, beta1=betas[0], beta2=betas[1], eps=eps))
+    .. math::
+        m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
+        p \leftarrow p - \gamma \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
 
-    def _options(self, group):
-        return {}
+    Args:
+        params: tensors, named tensors or parameter groups.
+        lr: the learning rate :math:`\gamma`.
+        betas: :math:`(\beta_1, \beta_2)`, floats or tensors.
+        eps: :math:`\epsilon`.
+        weight_decay: an L2 penalty, or decoupled from the moments if `decoupled_weight_decay`.
+        amsgrad: divide by the largest :math:`v` so far.
+        maximize: climb instead of descending.
+        foreach, capturable, fused: accepted; every step is one fused program.
+        differentiable: record gradients through the step.
 
-    def _states(self, group, params):
-        for p in params:
-            s = self.state[p]
-            if not s:
-                if state.capture is not None: state.capture.reusable = False
-                s["exp_avg"] = p.new_zeros(p.shape)
-                s["exp_avg_sq"] = p.new_zeros(p.shape)
-        group["_t"] = group.get("_t", 0) + 1
-        return [[self.state[p]["exp_avg"] for p in params], [self.state[p]["exp_avg_sq"] for p in params]], group["_t"]
+    Example:
+        >>> import funcgrad as torch
+        >>> w = torch.tensor([1.0], requires_grad=True)
+        >>> optimizer = torch.optim.Adam([w], lr=0.1)
+        >>> (w * 2).sum().backward()
+        >>> optimizer.step()
+        >>> w
+        tensor([0.9000], requires_grad=True)
+
+    Source: https://arxiv.org/abs/1412.6980
+    """
+
+    numbers = ("lr", "betas", "eps", "weight_decay")
+    flags = ("amsgrad", "maximize", "decoupled_weight_decay")
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ):
+        _check_tensor("lr", lr, foreach, capturable)
+        if not 0.0 <= lr:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        if not 0.0 <= eps:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        check.betas(betas)
+        if not 0.0 <= weight_decay:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        if [isinstance(b, Tensor) for b in betas[:2]] != [True] * 2 and [isinstance(b, float) for b in betas[:2]] != [
+            True
+        ] * 2:
+            raise ValueError("betas must be either both floats or both Tensors")
+        for i, beta in enumerate(betas):
+            _check_tensor(f"betas[{i}]", beta, foreach, capturable)
+        defaults = dict(
+            lr=lr,
+            betas=tuple(b.squeeze() if isinstance(b, Tensor) and b.dim() else b for b in betas),
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+            maximize=maximize,
+            foreach=foreach,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=decoupled_weight_decay,
+        )
+        super().__init__(params, defaults)
+        check.fused(fused, foreach, differentiable)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        check.defaults(
+            self,
+            amsgrad=False,
+            maximize=False,
+            foreach=None,
+            capturable=False,
+            differentiable=False,
+            decoupled_weight_decay=False,
+            fused=None,
+        )
+
+    def _check_group(self, group, params) -> None:
+        if group["fused"]:
+            check.fused_params(params)
+        if group["foreach"] and isinstance(group["lr"], Tensor) and not group["capturable"]:
+            raise RuntimeError("lr as a Tensor is not supported for capturable=False and foreach=True")
 
     @staticmethod
-    def _update(params, grads, states, step, h):
-        m, v = states
-        b1, b2 = h["beta1"], h["beta2"]
-        m = [b1 * a + (1 - b1) * g for a, g in zip(m, grads)]
-        v = [b2 * a + (1 - b2) * (g * g) for a, g in zip(v, grads)]
-        c1 = 1 - b1**step
-        c2 = 1 - b2**step
-        lr = h["lr"] / c1
-        c = 1 / c2
-        new = [p - lr * (a / (jnp.sqrt(b * c) + h["eps"])) for p, a, b in zip(params, m, v)]
-        return new, [m, v]
+    def transformation(h):
+        from funcgrad.optim import _optax as ox
+        from funcgrad.optim._transforms_adam import scale_by_amsgrad
+
+        scale = scale_by_amsgrad if h.amsgrad else ox.scale_by_adam
+        return ox.chain(
+            ox.ascend(h.maximize),
+            ox.decayed(None if h.decoupled_weight_decay else h.weight_decay),
+            scale(h.betas, h.eps),
+            ox.decayed(h.weight_decay if h.decoupled_weight_decay else None),
+            ox.scale_by_learning_rate(h.lr),
+        )
+
+
+def _check_tensor(name: str, value, foreach, capturable) -> None:
+    if isinstance(value, Tensor):
+        if foreach and not capturable:
+            raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
+        if value.numel() != 1:
+            raise ValueError(f"Tensor {name} must be 1-element")

@@ -1,0 +1,97 @@
+"""RMSprop. See https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html."""
+
+from __future__ import annotations
+
+from funcgrad.optim import _checks as check
+from funcgrad.optim._recorded_step import RecordedOptimizer
+
+
+class RMSprop(RecordedOptimizer):
+    r"""Steps scaled by the root of a moving average of the squared gradient.
+
+    .. math:: v \leftarrow \alpha v + (1 - \alpha) g^2, \qquad p \leftarrow p - \gamma \frac{g}{\sqrt{v} + \epsilon}
+
+    Args:
+        params: tensors, named tensors or parameter groups.
+        lr: the learning rate :math:`\gamma`.
+        alpha: :math:`\alpha`.
+        eps: :math:`\epsilon`, outside the root.
+        weight_decay: an L2 penalty.
+        momentum: of the scaled gradient; the learning rate comes after it.
+        centered: subtract the squared average of the gradient from :math:`v`.
+        maximize: climb instead of descending.
+        foreach, capturable: accepted; every step is one fused program.
+        differentiable: record gradients through the step.
+
+    Example:
+        >>> import funcgrad as torch
+        >>> w = torch.tensor([1.0], requires_grad=True)
+        >>> optimizer = torch.optim.RMSprop([w], lr=0.01)
+        >>> (w * 2).sum().backward()
+        >>> optimizer.step()
+        >>> w
+        tensor([0.9000], requires_grad=True)
+
+    Source: https://arxiv.org/abs/1308.0850
+    """
+
+    numbers = ("lr", "alpha", "eps", "weight_decay", "momentum")
+    switches = ("weight_decay", "momentum")
+    flags = ("centered", "maximize")
+
+    def __init__(
+        self,
+        params,
+        lr=1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ):
+        check.tensor_lr(lr)
+        if not 0.0 <= lr:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        if not 0.0 <= eps:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        if not 0.0 <= momentum:
+            raise ValueError(f"Invalid momentum value: {momentum}")
+        if not 0.0 <= weight_decay:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        if not 0.0 <= alpha:
+            raise ValueError(f"Invalid alpha value: {alpha}")
+        defaults = dict(
+            lr=lr,
+            momentum=momentum,
+            alpha=alpha,
+            eps=eps,
+            centered=centered,
+            weight_decay=weight_decay,
+            capturable=capturable,
+            foreach=foreach,
+            maximize=maximize,
+            differentiable=differentiable,
+        )
+        super().__init__(params, defaults)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        check.defaults(
+            self, momentum=0, centered=False, foreach=None, maximize=False, differentiable=False, capturable=False
+        )
+
+    @staticmethod
+    def transformation(h):
+        from funcgrad.optim import _optax as ox
+
+        return ox.chain(
+            ox.ascend(h.maximize),
+            ox.decayed(h.weight_decay),
+            ox.scale_by_rms(h.alpha, h.eps, h.centered),
+            ox.momentum(h.momentum),
+            ox.scale_by_learning_rate(h.lr),
+        )
