@@ -86,9 +86,10 @@ def _shared_jvp(axes, nan_ties, primals, tangents):
     tie = x == value
     if nan_ties:
         tie = tie | (jnp.isnan(x) & jnp.isnan(value))
-    count = total(wide(cast(tie, x.dtype)), axes, keepdim=True)
-    change = total(wide(jnp.where(tie, tangents[1], jnp.zeros((), x.dtype))), axes, keepdim=True)
-    return value, cast(change / count, x.dtype)
+    # A product, not a choice: with no tie (a NaN result) the gradient is 0 / 0 everywhere, as PyTorch's is.
+    tie = wide(cast(tie, x.dtype))
+    change = total(tie * wide(tangents[1]), axes, keepdim=True)
+    return value, cast(change / total(tie, axes, keepdim=True), x.dtype)
 
 
 def shared(value: Array, x: Array, axes: tuple[int, ...], nan_ties: bool = False) -> Array:

@@ -70,6 +70,7 @@ def cumprod(input: Array, dim, *, dtype=None) -> Array:
     return _accumulate("cumprod", lax.mul, 1, input, dim, dtype)
 
 
+@jax.custom_jvp
 def _log_add_exp(a: Array, b: Array) -> Array:
     """The logarithm of ``exp(a) + exp(b)``; of complex numbers on the branch of the one with the larger real part."""
     if not jnp.issubdtype(a.dtype, jnp.complexfloating):
@@ -77,8 +78,15 @@ def _log_add_exp(a: Array, b: Array) -> Array:
     swap = jnp.real(a) < jnp.real(b)
     high, low = jnp.where(swap, b, a), jnp.where(swap, a, b)
     nothing = jnp.real(low) == -np.inf
-    ratio = jnp.exp(jnp.where(nothing, high, low) - high)
-    return jnp.where(nothing, high, high + jnp.log1p(ratio))
+    return jnp.where(nothing, high, high + jnp.log1p(jnp.exp(jnp.where(nothing, high, low) - high)))
+
+
+@_log_add_exp.defjvp
+def _log_add_exp_jvp(primals, tangents):
+    # The softmax weights; `jax.numpy.logaddexp` has others at infinity: 2.7 for the 1 in (inf, 1), and not 0.
+    (a, b), (da, db) = primals, tangents
+    out = _log_add_exp(a, b)
+    return out, jnp.exp(a - out) * da + jnp.exp(b - out) * db
 
 
 @numpy_names

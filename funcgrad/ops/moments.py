@@ -47,12 +47,12 @@ def _variance_jvp(axes, correction, primals, tangents):
     # The mean's own derivative drops out of the first derivative: deviations from it add up to zero.
     (x,), (t,) = primals, tangents
     out = _variance(x, axes, correction)
-    change = total(_squares(_centered(x, axes), t), axes, keepdim=True)
-    return out, change * np.asarray(np.float64(2) / _positive(_freedom(x, axes, correction)), out.dtype)
-
-
-def _positive(x: float) -> float:
-    return x if x > 0 else np.float64("nan")
+    centered, freedom = _centered(x, axes), _freedom(x, axes, correction)
+    if freedom > 0:
+        return out, total(_squares(centered, t), axes, keepdim=True) * np.asarray(2 / freedom, out.dtype)
+    # PyTorch's convention where the variance is a quotient by zero.
+    slope = jnp.where(centered == 0, np.asarray(np.nan, out.dtype), np.asarray(np.inf, out.dtype))
+    return out, total(slope * jnp.real(t), axes, keepdim=True)
 
 
 @jax.custom_jvp

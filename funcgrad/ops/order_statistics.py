@@ -1,6 +1,6 @@
 """Medians, modes, quantiles: elements at a rank of the sorted order.
 
-Gradients go to the element selected. See https://docs.pytorch.org/docs/stable/torch.html#reduction-ops
+Gradients go to the element selected; those of a median of all elements are shared by the elements equal to it. See https://docs.pytorch.org/docs/stable/torch.html#reduction-ops
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from funcgrad import _dtypes, _errors, _return_types
 from funcgrad.ops._axes import numpy_names, one_axis, require_elements
 from funcgrad.ops._number import Array, cast, dtype_of
 from funcgrad.ops._order import permutation
-from funcgrad.ops._reduce import take, total
+from funcgrad.ops._reduce import shared, take, total
 
 _RANKED = "ihf"
 
@@ -75,7 +75,9 @@ def _median_of(name: str, input: Array, dim, keepdim: bool):
         if not input.size:
             least = np.nan if dtype_of(input).is_floating_point else jnp.iinfo(input.dtype).min
             return jnp.full((), least, input.dtype)
-        return _median(name, input.reshape(-1), 0, False)[0]
+        flat = input.reshape(-1)
+        value = _median(name, lax.stop_gradient(flat), 0, True)[0]
+        return shared(value, flat, (0,), nan_ties=True).reshape(())
     axis = one_axis(name, dim, input.ndim)
     if input.ndim:
         require_elements("median", input.shape, (axis,))
