@@ -64,9 +64,7 @@ class Adam(RecordedOptimizer):
         check.betas(betas)
         if not 0.0 <= weight_decay:
             raise ValueError(f"Invalid weight_decay value: {weight_decay}")
-        if [isinstance(b, Tensor) for b in betas[:2]] != [True] * 2 and [isinstance(b, float) for b in betas[:2]] != [
-            True
-        ] * 2:
+        if not any(all(isinstance(b, kind) for b in betas[:2]) for kind in (float, Tensor)):
             raise ValueError("betas must be either both floats or both Tensors")
         for i, beta in enumerate(betas):
             _check_tensor(f"betas[{i}]", beta, foreach, capturable)

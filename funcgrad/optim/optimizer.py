@@ -323,8 +323,8 @@ def _unpack_params(group: dict[str, Any]) -> None:
     params = group["params"]
     if isinstance(params, set):
         raise TypeError(
-            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will "
-            "change between runs. Please use a list instead."
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+            "will change between runs. Please use a list instead."
         )
     items = [params] if isinstance(params, Tensor) else list(params)
     names = [item[0] for item in items if isinstance(item, tuple)]

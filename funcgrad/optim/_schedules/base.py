@@ -14,9 +14,9 @@ from funcgrad.optim.optimizer import Optimizer
 
 EPOCH_DEPRECATION_WARNING = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
-    "`scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from None, the closed form "
-    "is used instead of the new chainable form, where available. Please open an issue if you are unable to replicate "
-    "your use case: https://github.com/pytorch/pytorch/issues/new/choose."
+    "`scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from None, the closed "
+    "form is used instead of the new chainable form, where available. Please open an issue if you are unable to "
+    "replicate your use case: https://github.com/pytorch/pytorch/issues/new/choose."
 )
 _DETAILS = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 
@@ -48,10 +48,10 @@ class LRScheduler:
                 group.setdefault("initial_lr", copied(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0.\n"
-                    "This typically happens when:\n1. You're trying to resume training from a checkpoint but haven't "
-                    "properly loaded the optimizer state\n2. You're using last_epoch >= 0 for a fresh training run (not "
-                    "recommended)"
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with "
+                    "last_epoch >= 0.\nThis typically happens when:\n1. You're trying to resume training from a "
+                    "checkpoint but haven't properly loaded the optimizer state\n2. You're using last_epoch >= 0 for a "
+                    "fresh training run (not recommended)"
                 )
         self.base_lrs = values_of(optimizer, "initial_lr")
         self.last_epoch = last_epoch
@@ -184,16 +184,16 @@ def _note_steps(optimizer: Optimizer) -> None:
 def _warn_of_order(optimizer: Optimizer) -> None:
     if not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         warnings.warn(
-            "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. Please, make "
-            f"sure to call `optimizer.step()` before `lr_scheduler.step()`. {_DETAILS}",
+            "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. Please, "
+            f"make sure to call `optimizer.step()` before `lr_scheduler.step()`. {_DETAILS}",
             UserWarning,
             stacklevel=3,
         )
     elif not getattr(optimizer, "_opt_called", False):
         warnings.warn(
             "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you should "
-            "call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this will "
-            f"result in PyTorch skipping the first value of the learning rate schedule. {_DETAILS}",
+            "call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this "
+            f"will result in PyTorch skipping the first value of the learning rate schedule. {_DETAILS}",
             UserWarning,
             stacklevel=3,
         )

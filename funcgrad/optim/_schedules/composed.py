@@ -26,8 +26,10 @@ class Composed(LRScheduler):
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"]):
             scheduler.load_state_dict(state)
 
-    def _check(self, schedulers: Sequence, optimizer: Optimizer) -> None:
+    def _check(self, schedulers: Sequence, optimizer: Optimizer, what: str) -> None:
         name = type(self).__name__
+        if len(schedulers) < 1:
+            raise ValueError(f"{name} expects at least one {what}, but got no scheduler.")
         for i, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):
                 raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
@@ -57,14 +59,12 @@ class SequentialLR(Composed):
     def __init__(
         self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
     ):
-        if len(schedulers) < 1:
-            raise ValueError(f"{type(self).__name__} expects at least one scheduler, but got no scheduler.")
-        self._check(schedulers, optimizer)
+        self._check(schedulers, optimizer, "scheduler")
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
-                f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
-                f"{len(milestones)}"
+                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be "
+                f"equal to {len(milestones)}"
             )
         self._schedulers = schedulers
         self._milestones = milestones
@@ -108,12 +108,8 @@ class ChainedScheduler(Composed):
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None):
-        if len(schedulers) < 1:
-            raise ValueError(
-                f"{type(self).__name__} expects at least one scheduler to be chained, but got no scheduler."
-            )
-        optimizer = optimizer or schedulers[0].optimizer
-        self._check(schedulers, optimizer)
+        optimizer = optimizer or (schedulers[0].optimizer if len(schedulers) else None)
+        self._check(schedulers, optimizer, "scheduler to be chained")
         self._schedulers = schedulers
         self.optimizer = optimizer
         self._last_lr = values_of(optimizer, "lr")
