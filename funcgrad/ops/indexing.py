@@ -19,6 +19,7 @@ from funcgrad.ops import _marks
 from funcgrad.ops._layout import mask_operands, nonzero_indices, parse_index, splice_masks, takes_operand
 from funcgrad.ops._number import Array, Number, Scalar, as_array, is_number
 from funcgrad.ops._sizes import brackets, expand_size
+from funcgrad.ops.scatter_reductions import add_at
 
 __all__ = [
     "getitem",
@@ -289,7 +290,7 @@ def scatter_at(x: Array, index: tuple, value: Array, accumulate: bool = False) -
         return x
     value = jnp.broadcast_to(value, shape)
     if accumulate:
-        return x.at[index].add(value, mode="promise_in_bounds", wrap_negative_indices=False)
+        return add_at(x, index, value)
     return x.at[index].set(value, mode="promise_in_bounds", unique_indices=True, wrap_negative_indices=False)
 
 

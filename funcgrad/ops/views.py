@@ -183,6 +183,7 @@ _INVERSES = {
     **dict.fromkeys(("split", "split_with_sizes"), _section(joining.split_bounds)),
     **{f"{letter}split": _section(joining.split_along_bounds(letter)) for letter in "hvd"},
     "view": _view, "permute": _permute, "getitem": _getitem, "diagonal": _diagonal,
-    "chunk": _section(joining.chunk_bounds), "tensor_split": _section(joining.tensor_split_bounds), "unbind": _unbind, "as_strided": _as_strided,
-    "real": _real, "imag": _imag, "view_as_real": _view_as_real, "view_as_complex": _view_as_complex, "conj": _conj,
+    "chunk": _section(joining.chunk_bounds), "tensor_split": _section(joining.tensor_split_bounds), "unbind": _unbind,
+    "as_strided": _as_strided, "real": _real, "imag": _imag, "view_as_real": _view_as_real, "conj": _conj,
+    "view_as_complex": _view_as_complex,
 }  # fmt: skip
