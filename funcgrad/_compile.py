@@ -114,7 +114,7 @@ class Run:
         sources: where each input of the program comes from: the number of an argument, a tensor, a constant value, or
             a function that draws it anew.
         changed: the tensors that existed before and hold a new value afterwards; `slots`: where it comes from.
-        grads: (leaf, whether it had a gradient before, the tensor that is its gradient afterwards or None).
+        grads: (leaf, whether it had a gradient before or None, the tensor that is its gradient afterwards or None).
         modules: those called, with their training flag.
     """
 
@@ -127,7 +127,7 @@ class Run:
         written = [t for note in program.journal for t in note.written()]
         changed = {id(t): t for t in written if id(t) not in capture.fresh and _slot(t, program) is not None}
         self.changed = list(changed.values())
-        self.grads = _grads(program)
+        self.grads = _grads(program, capture)
         self.results: list[Tensor] = []
         self.template = _template(result, self.results, program)
         held = [*self.changed, *[g for _, _, g in self.grads if g is not None]]
@@ -143,7 +143,7 @@ class Run:
             module = reference()
             if module is None or module.training is not training:
                 return False
-        return all((leaf._grad is not None) == had for leaf, had, _ in self.grads)
+        return all(had is None or (leaf._grad is not None) == had for leaf, had, _ in self.grads)
 
     def replay(self, tensors: list):
         """Run the captured program on what its sources hold now."""
@@ -233,12 +233,16 @@ def _slot(tensor, program) -> int | None:
     return value.ref.index if value.program is program and value.array is None else None
 
 
-def _grads(program) -> list:
-    """The leaves that were differentiated, whether each had a gradient before, and the gradient it has now."""
+def _grads(program, capture: Capture) -> list:
+    """The leaves that were differentiated, whether each had a gradient before, and the gradient it has now.
+
+    The second is None where the run cleared the gradient itself.
+    """
     before: dict = {}
     for note in program.journal:
         for leaf, grad in getattr(note, "undo", ()):
-            before.setdefault(id(leaf), (leaf, grad is not None))
+            had = None if id(leaf) in capture.cleared else grad is not None
+            before.setdefault(id(leaf), (leaf, had))
     found = []
     for leaf, had in before.values():
         grad = leaf._grad if leaf._grad is not None and _slot(leaf._grad, program) is not None else None

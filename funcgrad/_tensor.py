@@ -13,6 +13,7 @@ from funcgrad._errors import unsupported
 from funcgrad._size import Size
 from funcgrad.engine.launch import settle
 from funcgrad.engine.record import as_leaf, detached
+from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import HANDLES, Handle, Leaf, Value
 
@@ -193,6 +194,8 @@ class Tensor(Handle):
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             _check_grad(self, value)
+        elif state.capture is not None:
+            state.capture.cleared.add(id(self))
         self._grad = value
 
     @grad.deleter

@@ -27,6 +27,7 @@ class Capture:
         fresh: identities of handles made of data during the run: constants of every replay.
         draws: what makes anew the array of an input drawn during the run, by the identity of its value.
         numbers: what recomputes packed numbers on every replay: (kind, first index, function).
+        cleared: identities of the leaves whose gradient the run cleared, so that it does not matter what it was before.
         reusable: False when the run made state (an optimizer's first step), which a replay would make anew.
     """
 
@@ -36,6 +37,7 @@ class Capture:
         self.fresh: dict[int, Handle] = {}
         self.draws: dict = {}
         self.numbers: list = []
+        self.cleared: set[int] = set()
         self.reusable = True
 
     def see(self, args) -> None:

@@ -167,6 +167,8 @@ class Optimizer:
             for group in self.param_groups:
                 for p in group["params"]:
                     p._grad = None
+            if thread.capture is not None:
+                thread.capture.cleared.update(id(p) for group in self.param_groups for p in group["params"])
             return
         grads = [p._grad for group in self.param_groups for p in group["params"] if p._grad is not None]
         for grad in grads:

@@ -324,12 +324,11 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear every parameter's gradient."""
         for parameter in self.parameters():
-            if parameter.grad is not None:
-                if set_to_none:
-                    parameter.grad = None
-                else:
-                    parameter.grad.detach_()
-                    parameter.grad.zero_()
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad.detach_()
+                parameter.grad.zero_()
 
     def compile(self, *args, **kwargs) -> None:
         """Accepted as in PyTorch: recorded calls are compiled already."""
