@@ -12,7 +12,7 @@ program. Where PyTorch keeps no count (SGD), a parameter's first step has age 0 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -35,7 +35,7 @@ class RecordedOptimizer(Optimizer):
 
     A subclass gives ``transformation`` and names the options it reads. Each of `numbers` is a run-time input (a number,
     a tensor, or a tuple of these); one that is in `switches` is None to the transformation while it is zero. `flags`
-    are constants.
+    are constants. `added` has the options that states saved by older versions may lack.
     """
 
     numbers: tuple[str, ...] = ("lr",)
@@ -43,6 +43,19 @@ class RecordedOptimizer(Optimizer):
     flags: tuple[str, ...] = ("maximize",)
     counted = True
     """Whether the state of a parameter has a ``step``."""
+    starts_from_options = False
+    """Whether a state's first value depends on the options."""
+    added: ClassVar[dict[str, Any]] = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, value in self.added.items():
+                group.setdefault(name, value)
+            for p in group["params"]:
+                step = self.state[p].get("step") if p in self.state else None
+                if step is not None and not isinstance(step, Tensor):
+                    self.state[p]["step"] = StepCount(float(step))
 
     @staticmethod
     def transformation(h: SimpleNamespace):
@@ -100,13 +113,13 @@ class RecordedOptimizer(Optimizer):
                 if isinstance(v, Tensor):
                     tensors.append(v)
                     key.append(TENSOR)
-                elif v == 0 and name in self.switches:
+                elif v is None or (v == 0 and name in self.switches):
                     key.append(OFF)
                 else:
                     numbers.append(float(v))
                     key.append(NUMBER)
         for name in self.flags:
-            key.append(bool(group[name]))
+            key.append(group[name])
         found = _rules.get(found_key := tuple(key))
         if found is None:
             found = _rules[found_key] = Rule(self, group)
@@ -147,15 +160,15 @@ class RecordedOptimizer(Optimizer):
 
     def _record(self, group, rule: Rule, params, entries, age: float, numbers: list, tensors: list) -> None:
         """Record one step of parameters of one age."""
-        states = [[entry[name] for entry in entries] for name in rule.names]
+        states = [[entry.get(name) for entry in entries] for name in rule.names]
         values, _ = record(rule.op, (params, [p._grad for p in params], states, [age, *numbers], tensors))
         steps = [entry["step"] for entry in entries] if self.counted else []
         if thread.capture is not None:
             again = _Again(self, group, rule, steps, age)
             later(float, 1 + len(numbers), again)
         targets = params.copy()
-        for tensors_of_one_name in states:
-            targets += tensors_of_one_name
+        for row in states:
+            targets += row if rule.uniform else [t for t in row if t is not None]
         _views.replace_all(targets, values)
         _advance(steps, age)
 
@@ -202,7 +215,11 @@ class _Again:
         self.optimizer, self.group, self.rule, self.steps, self.age = optimizer, group, rule, steps, age
 
     def __call__(self) -> list[float]:
-        rule, numbers, _ = self.optimizer._rule(self.group)
+        before, thread.grad = thread.grad, self.optimizer.defaults["differentiable"]
+        try:
+            rule, numbers, _ = self.optimizer._rule(self.group)
+        finally:
+            thread.grad = before
         if rule is not self.rule:
             raise RuntimeError(
                 "an option that changes an optimizer's arithmetic was changed after its step was compiled"
@@ -222,16 +239,18 @@ class Rule:
     Attributes:
         op: the recorded op.
         names: the state's tensors, in the order the op takes and returns them.
+        uniform: whether every parameter has all of these.
     """
 
     def __init__(self, optimizer: RecordedOptimizer, group: dict[str, Any]):
         self.cls = cls = type(optimizer)
         self.kinds = {name: _kind(group[name], name in cls.switches) for name in cls.numbers}
-        self.flags = {name: bool(group[name]) for name in cls.flags}
+        self.flags = {name: group[name] for name in cls.flags}
         self.op = Op(f"{cls.__name__}.step", self._function, differentiable=thread.grad)
         self.op.kinds = (STATIC, STATIC, STATIC, SCALAR, STATIC)
-        skeleton = self._parts(cls.transformation(self._plain(group)).init([_STRUCT]))[0]
+        skeleton = self._parts(cls.transformation(self._plain(group, look=False)).init([_STRUCT]))[0]
         self.names = tuple(name for part in skeleton for name in part if name != "step")
+        self.uniform = all(part[name][0] is not None for part in skeleton for name in part if name != "step")
 
     def initial(self, group: dict[str, Any], params: list[Tensor]) -> list[dict[str, np.ndarray]]:
         """The states of parameters before their first step."""
@@ -245,7 +264,8 @@ class Rule:
             for name, arrays in part.items():
                 if name != "step":
                     for entry, p, array in zip(made, params, arrays):
-                        entry[name] = narrowed_numpy(array, p.shape, p.dtype.numpy)
+                        if array is not None:
+                            entry[name] = narrowed_numpy(array, p.shape, p.dtype.numpy)
         return made
 
     @staticmethod
@@ -253,18 +273,18 @@ class Rule:
         """The dicts in the state of a chain, and how to put others in their place."""
         return jax.tree.flatten(state, is_leaf=lambda x: isinstance(x, dict))
 
-    def _plain(self, group: dict[str, Any]) -> SimpleNamespace:
-        """A group's hyper-parameters as Python numbers."""
+    def _plain(self, group: dict[str, Any], look: bool) -> SimpleNamespace:
+        """A group's hyper-parameters as Python numbers; tensors are looked at only if asked."""
         values = iter([v for name in self.cls.numbers for v in _each(group[name])])
 
         def take(kind):
             value = next(values)
-            return None if kind == OFF else float(value)
+            return None if kind == OFF else 1.0 if kind == TENSOR and not look else float(value)
 
         return self._bound(take)
 
     def _bound(self, take) -> SimpleNamespace:
-        h = SimpleNamespace(**self.flags)
+        h = SimpleNamespace(**self.flags, dtype=np.dtype(np.float32))
         for name, kind in self.kinds.items():
             setattr(h, name, tuple(take(k) for k in kind) if isinstance(kind, tuple) else take(kind))
         return h
@@ -274,16 +294,18 @@ class Rule:
 
         remaining, arrays = iter(numbers[1:]), iter(tensors)
         take = {OFF: lambda: None, NUMBER: lambda: next(remaining), TENSOR: lambda: ox.as_number(next(arrays))}
-        transformation = self.cls.transformation(self._bound(lambda kind: take[kind]()))
+        h = self._bound(lambda kind: take[kind]())
+        h.dtype = params[0].dtype
+        transformation = self.cls.transformation(h)
         wide = [ox.widened(p) for p in params]
         skeleton, tree = self._parts(jax.eval_shape(transformation.init, wide))
-        given = {name: [ox.widened(s) for s in arrays] for name, arrays in zip(self.names, states)}
+        given = {name: [s if s is None else ox.widened(s) for s in row] for name, row in zip(self.names, states)}
         state = tree.unflatten([{k: numbers[0] if k == "step" else given[k] for k in part} for part in skeleton])
         updates, new = transformation.update([ox.widened(g) for g in grads], state, wide)
         made = {k: v for part in self._parts(new)[0] for k, v in part.items()}
         results = [ox.narrowed(p + u, like) for p, u, like in zip(wide, updates, params)]
         for name, olds in zip(self.names, states):
-            results += [ox.narrowed(s, old) for s, old in zip(made[name], olds)]
+            results += [ox.narrowed(s, old) for s, old in zip(made[name], olds) if old is not None]
         return results
 
 
@@ -299,4 +321,4 @@ def _kind(value, switch: bool):
         return tuple(_kind(v, switch) for v in value)
     if isinstance(value, Tensor):
         return TENSOR
-    return OFF if switch and value == 0 else NUMBER
+    return OFF if value is None or (switch and value == 0) else NUMBER
