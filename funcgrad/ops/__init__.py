@@ -22,7 +22,7 @@ import importlib
 _FAMILIES = {
     "": "conversion pointwise arithmetic powers clamping bitwise comparison "
     "reduction moments extrema norm_and_dist order_statistics sorting searching uniqueness "
-    "cumulative differences statistics windows spectral "
+    "cumulative differences statistics covariance windows spectral "
     "shape slicing strided indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex "
     "broadcasting joining rearranging matrices copies gathering scattering",
     "linalg": "linalg norms solve cholesky lu ldl qr svd eigen",

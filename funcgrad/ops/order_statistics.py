@@ -12,6 +12,7 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors, _return_types
 from funcgrad.ops._axes import numpy_names, one_axis, require_elements
+from funcgrad.ops._marks import raises_for_values
 from funcgrad.ops._number import Array, cast, dtype_of
 from funcgrad.ops._order import permutation
 from funcgrad.ops._reduce import shared, take, total
@@ -161,8 +162,31 @@ def _check_quantile(x: Array, q, interpolation: str) -> None:
     if not hasattr(q, "shape"):
         if not 0 <= q <= 1:
             raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
-    elif not isinstance(q, jax.core.Tracer) and not bool(jnp.all((q >= 0) & (q <= 1))):
+    elif not isinstance(q, jax.core.Tracer):
+        _complain(np.asarray(_outside(q)))
+
+
+def _outside(q: Array) -> Array:
+    """Nonzero if a fraction is outside [0, 1]."""
+    return jnp.any(~((q >= 0) & (q <= 1))).astype(jnp.int32)
+
+
+def _complain(info: np.ndarray) -> None:
+    if info:
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
+
+
+def _is_given(input, q, *args, **kwargs) -> bool:
+    return hasattr(q, "shape")
+
+
+def _with_info(ignore_nan: bool):
+    """`quantile` or `nanquantile` with whether `q` is valid; see `raises_for_values`."""
+
+    def with_info(input: Array, q: Array, dim=None, keepdim=False, *, interpolation="linear") -> tuple[Array, Array]:
+        return _quantile(input, q, dim, keepdim, interpolation, ignore_nan), _outside(q)
+
+    return numpy_names(with_info)
 
 
 def _quantile(x: Array, q, dim, keepdim: bool, interpolation: str, ignore_nan: bool) -> Array:
@@ -188,7 +212,7 @@ def _at_ranks(rows: Array, q: Array, interpolation: str, ignore_nan: bool) -> Ar
         ranks = q * jnp.maximum(numbers - 1, 0)
     else:  # a row with a NaN takes its last element, which is one
         ranks = jnp.where(jnp.any(nan, -1, keepdims=True), last, q * last)
-    # A fraction outside [0, 1], which only PyTorch can refuse in time, makes the result NaN.
+    # A fraction outside [0, 1] makes the result NaN where it is not refused.
     valid = (q >= 0) & (q <= 1)
     ranks = jnp.where(valid, ranks, jnp.zeros((), ranks.dtype))
     whole = {"lower": jnp.floor, "higher": jnp.ceil, "nearest": jnp.round}.get(interpolation, jnp.floor)(ranks)
@@ -209,6 +233,7 @@ def _between(low: Array, high: Array, weight: Array) -> Array:
     return jnp.where(weight < 0.5, low + weight * (high - low), high - (high - low) * (1 - weight))
 
 
+@raises_for_values(_with_info(ignore_nan=False), _complain, when=_is_given)
 @numpy_names
 def quantile(input: Array, q: Array | float, dim=None, keepdim=False, *, interpolation="linear") -> Array:
     """The `q`-th quantiles (`q` a number or one-dimensional tensor) of all elements or along `dim`.
@@ -226,6 +251,7 @@ def quantile(input: Array, q: Array | float, dim=None, keepdim=False, *, interpo
     return _quantile(input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
+@raises_for_values(_with_info(ignore_nan=True), _complain, when=_is_given)
 @numpy_names
 def nanquantile(input: Array, q: Array | float, dim=None, keepdim=False, *, interpolation="linear") -> Array:
     """The `q`-th quantiles of the elements that are not NaN; otherwise as `quantile`.

@@ -1,11 +1,10 @@
-"""Histograms, counts and covariances.
+"""Histograms and counts.
 
 See https://docs.pytorch.org/docs/stable/generated/torch.histogram.html
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import jax
@@ -15,7 +14,7 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors, _return_types
 from funcgrad.ops._marks import data_dependent
-from funcgrad.ops._number import Array, cast, dtype_of, promote, promote_float
+from funcgrad.ops._number import Array, cast, dtype_of
 from funcgrad.ops._reduce import wide
 from funcgrad.ops.searching import searchsorted
 
@@ -249,117 +248,3 @@ def bincount(input: Array, weights: Array | None = None, minlength=0) -> Array:
     d = _dtypes.float32 if dtype_of(weights) is _dtypes.float32 else _dtypes.float64
     summed = np.bincount(values.astype(np.int64), np.asarray(cast(weights, _dtypes.float64)), minlength)
     return jnp.asarray(summed, d.numpy)
-
-
-# -- covariance -------------------------------------------------------------------------------------------------------
-
-
-def _check_weights(name: str, w: Array, observations: int) -> None:
-    d = dtype_of(w)
-    if w.ndim > 1:
-        raise RuntimeError(
-            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w.ndim} dimensions"
-        )
-    wanted = "integral" if name == "fweights" else "floating point"
-    if d.category != (_dtypes.INTEGER if name == "fweights" else _dtypes.FLOATING):
-        raise RuntimeError(f"cov(): expected {name} to have {wanted} dtype but got {name} with {d.scalar_name} dtype")
-    if w.size != observations:
-        raise RuntimeError(
-            f"cov(): expected {name} to have the same numel as there are observations in the input but got {w.size} != "
-            f"{observations}"
-        )
-    if _known(w) and bool(jnp.any(w < 0)):
-        raise RuntimeError(f"cov(): {name} cannot be negative")
-
-
-def _weighted_norm(w: Array, aweights: Array | None, correction: int) -> tuple[Array, Array]:
-    """The sum of the weights, and what to divide the weighted products by.
-
-    Inside a compiled program invalid weights cannot be refused: the result is NaN.
-    """
-    w_sum = jnp.sum(w)
-    if _known(w_sum) and not bool(w_sum != 0):
-        raise RuntimeError("cov(): weights sum to zero, can't be normalized")
-    w_sum = jnp.where(jnp.any(w < 0) | (w_sum == 0), jnp.full((), np.nan, w_sum.dtype), w_sum)
-    if aweights is None or correction == 0:
-        return w_sum, w_sum - np.asarray(correction, w_sum.dtype)
-    a, b = promote(w, aweights)
-    return w_sum, w_sum - np.asarray(correction, w_sum.dtype) * jnp.sum(a * b) / w_sum
-
-
-def cov(input: Array, *, correction=1, fweights: Array | None = None, aweights: Array | None = None) -> Array:
-    r"""The covariance matrix of variables (rows) over observations (columns).
-
-    .. math:: C = \frac{1}{n - c} (X - \bar X) (X - \bar X)^H
-
-    Args:
-        correction: :math:`c`.
-        fweights: how often to count each observation (integers); `aweights`: its relative importance.
-
-    Example:
-        >>> torch.cov(torch.tensor([[0., 1., 2.], [2., 1., 0.]]))
-        tensor([[ 1., -1.],
-                [-1.,  1.]])
-    """
-    if input.ndim > 2:
-        raise RuntimeError(
-            f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
-        )
-    if dtype_of(input).category == _dtypes.BOOL:
-        raise RuntimeError("cov(): bool dtype is not supported for input")
-    if isinstance(correction, bool) or not hasattr(correction, "__index__"):
-        raise TypeError(f"cov(): argument 'correction' must be int, not {type(correction).__name__}")
-    x = input.reshape(1, -1) if input.ndim < 2 else input
-    n = x.shape[1]
-    for name, weights in (("fweights", fweights), ("aweights", aweights)):
-        if weights is not None:
-            _check_weights(name, weights, n)
-    given = [weights for weights in (fweights, aweights) if weights is not None]
-    (x,) = promote_float(x)
-    if given:
-        a = given[0] if len(given) == 1 else jnp.multiply(*promote(*given))
-        x, a = promote(x, a.reshape(-1))
-        w_sum, norm = _weighted_norm(jnp.real(a), aweights, correction)
-        mean = jnp.sum(x * a, 1, keepdims=True) / w_sum
-        centered = x - mean
-        other = centered * a
-    else:
-        norm = jnp.asarray(n - correction, jnp.real(x).dtype)
-        centered = x - jnp.sum(x, 1, keepdims=True) / np.asarray(n, x.dtype)
-        other = centered
-    if _known(norm) and bool(norm <= 0):
-        warnings.warn(
-            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
-            stacklevel=2,
-        )
-    norm = jnp.maximum(norm, jnp.zeros((), norm.dtype))
-    products = lax.dot(wide(centered), wide(jnp.conj(other)).T, precision=lax.Precision.HIGHEST)
-    return jnp.squeeze(cast(products / norm.astype(products.dtype), x.dtype))
-
-
-def corrcoef(input: Array) -> Array:
-    r"""The correlation matrix of variables (rows): :math:`R_{ij} = C_{ij} / \sqrt{C_{ii} C_{jj}}` with `cov`'s C.
-
-    Example:
-        >>> torch.corrcoef(torch.tensor([[0., 1., 2.], [2., 1., 0.]]))
-        tensor([[ 1., -1.],
-                [-1.,  1.]])
-    """
-    if input.ndim > 2:
-        raise RuntimeError(
-            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
-        )
-    c = cov(input)
-    if not c.ndim:
-        return c / c
-    deviations = jnp.sqrt(jnp.real(jnp.diagonal(c))).astype(c.dtype)
-    c = c / deviations[:, None] / deviations[None, :]
-    if jnp.issubdtype(c.dtype, jnp.complexfloating):
-        return lax.complex(_clip(jnp.real(c)), _clip(jnp.imag(c)))
-    return _clip(c)
-
-
-def _clip(c: Array) -> Array:
-    """Rounding may exceed 1; the gradient passes at 1 itself, where the diagonal is."""
-    one = jnp.ones((), c.dtype)
-    return jnp.where(c > one, one, jnp.where(c < -one, -one, c))
