@@ -1,8 +1,18 @@
 """Optimizers. See https://docs.pytorch.org/docs/stable/optim.html."""
 
 from funcgrad.optim import lr_scheduler as lr_scheduler
+from funcgrad.optim._adafactor import Adafactor as Adafactor
+from funcgrad.optim._muon import Muon as Muon
+from funcgrad.optim.adadelta import Adadelta as Adadelta
+from funcgrad.optim.adagrad import Adagrad as Adagrad
 from funcgrad.optim.adam import Adam as Adam
+from funcgrad.optim.adamax import Adamax as Adamax
 from funcgrad.optim.adamw import AdamW as AdamW
+from funcgrad.optim.asgd import ASGD as ASGD
+from funcgrad.optim.nadam import NAdam as NAdam
 from funcgrad.optim.optimizer import Optimizer as Optimizer
+from funcgrad.optim.radam import RAdam as RAdam
 from funcgrad.optim.rmsprop import RMSprop as RMSprop
+from funcgrad.optim.rprop import Rprop as Rprop
 from funcgrad.optim.sgd import SGD as SGD
+from funcgrad.optim.sparse_adam import SparseAdam as SparseAdam

@@ -11,11 +11,11 @@ def tensor_lr(lr) -> None:
         raise ValueError("Tensor lr must be 1-element")
 
 
-def at_least_zero(**values) -> None:
-    """Each value, named by the words of its message, is not negative (nor NaN)."""
-    for words, value in values.items():
+def at_least_zero(*named, text: str = "Invalid {}: {}") -> None:
+    """No value of these ``(name, value)`` is negative (or NaN)."""
+    for name, value in named:
         if not 0.0 <= value:
-            raise ValueError(f"Invalid {words.replace('__', ' ')}: {value}")
+            raise ValueError(text.format(name, value))
 
 
 def betas(values) -> None:
@@ -46,8 +46,7 @@ def fused_params(params) -> None:
             )
 
 
-def defaults(optimizer, **options) -> None:
-    """Give the groups of a state from an older version the options they lack."""
-    for group in optimizer.param_groups:
-        for name, value in options.items():
-            group.setdefault(name, value)
+def not_complex(name: str, params) -> None:
+    """Some optimizers have no complex form."""
+    if any(p.is_complex() for p in params):
+        raise RuntimeError(f"{name} does not support complex parameters")

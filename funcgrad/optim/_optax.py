@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from funcgrad import _dtypes
 from funcgrad.ops._number import Number, as_array
 
 GradientTransformation = optax.GradientTransformation
@@ -28,8 +29,16 @@ def zeros(p):
 
 def full(p, value, shape=None):
     """An array like a parameter, filled with one value; NumPy's for a mere description of one."""
-    make = np.full if isinstance(p, jax.ShapeDtypeStruct) else jnp.full
-    return make(p.shape if shape is None else shape, value, p.dtype)
+    shape = p.shape if shape is None else shape
+    if isinstance(p, jax.ShapeDtypeStruct):
+        return np.full(shape, value, p.dtype)
+    return jnp.full(shape, cast(value, p.dtype))
+
+
+def scalar(p, value):
+    """A zero-dimensional state, of the dtype that PyTorch gives those."""
+    dtype = _dtypes.default_dtype().numpy
+    return np.array(value, dtype) if isinstance(p, jax.ShapeDtypeStruct) else cast(value, dtype)
 
 
 def count(params):
@@ -80,6 +89,11 @@ def scale_by_learning_rate(lr):
     return optax.scale_by_learning_rate(lr)
 
 
+def descend():
+    r""":math:`u \leftarrow -u`, for an update that has its learning rate already."""
+    return optax.scale(-1)
+
+
 def momentum(decay, nesterov: bool = False, name: str = "momentum_buffer"):
     r""":math:`b \leftarrow \mu b + g`, giving :math:`b` or (Nesterov) :math:`g + \mu b`."""
     if decay is None:
@@ -102,6 +116,17 @@ def scale_by_rms(alpha, eps, centered: bool):
         inner = optax.scale_by_stddev(alpha, eps, eps_in_sqrt=False)
         return adapted(inner, optax.ScaleByRStdDevState, square_avg="nu", grad_avg="mu")
     return adapted(optax.scale_by_rms(alpha, eps, eps_in_sqrt=False), optax.ScaleByRmsState, square_avg="nu")
+
+
+def scale_by_adamax(betas, eps):
+    r""":math:`\hat m / u` with :math:`u \leftarrow \max(\beta_2 u, |g| + \epsilon)`."""
+    inner = optax.scale_by_adamax(betas[0], betas[1], eps)
+    return adapted(inner, optax.ScaleByAdamState, "count", exp_avg="mu", exp_inf="nu")
+
+
+def scale_by_adadelta(rho, eps):
+    r""":math:`\sqrt{x + \epsilon} / \sqrt{v + \epsilon} \; g`, with :math:`x` the average of these squared."""
+    return adapted(optax.scale_by_adadelta(rho, eps), optax.ScaleByAdaDeltaState, square_avg="e_g", acc_delta="e_x")
 
 
 # -- between PyTorch's arrays and those the arithmetic is done on -----------------------------------------------------
@@ -171,6 +196,11 @@ def per_parameter(update, **initial):
         return columns[0], {"step": t, **dict(zip(initial, columns[1:]))}
 
     return GradientTransformation(init, update_all)
+
+
+def cast(x, dtype):
+    """A hyper-parameter as an array of this dtype."""
+    return x.value.astype(dtype) if isinstance(x, Number) else jnp.asarray(x, dtype)
 
 
 def where(condition, x, y):

@@ -256,9 +256,8 @@ class Rule:
         """The states of parameters before their first step."""
         from funcgrad.optim._optax import narrowed_numpy, widened_struct
 
-        state = self.cls.transformation(self._plain(group)).init(
-            [widened_struct(p.shape, p.dtype.numpy) for p in params]
-        )
+        structs = [widened_struct(p.shape, p.dtype.numpy) for p in params]
+        state = self.cls.transformation(self._plain(group, self.cls.starts_from_options)).init(structs)
         made: list[dict] = [{} for _ in params]
         for part in self._parts(state)[0]:
             for name, arrays in part.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from funcgrad._tensor import Tensor
 from funcgrad.optim import _checks as check
 from funcgrad.optim._recorded_step import RecordedOptimizer
@@ -39,6 +41,15 @@ class Adam(RecordedOptimizer):
 
     numbers = ("lr", "betas", "eps", "weight_decay")
     flags = ("amsgrad", "maximize", "decoupled_weight_decay")
+    added: ClassVar = dict(
+        amsgrad=False,
+        maximize=False,
+        foreach=None,
+        capturable=False,
+        differentiable=False,
+        decoupled_weight_decay=False,
+        fused=None,
+    )
 
     def __init__(
         self,
@@ -57,13 +68,9 @@ class Adam(RecordedOptimizer):
         decoupled_weight_decay: bool = False,
     ):
         _check_tensor("lr", lr, foreach, capturable)
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= eps:
-            raise ValueError(f"Invalid epsilon value: {eps}")
+        check.at_least_zero(("learning rate", lr), ("epsilon value", eps))
         check.betas(betas)
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        check.at_least_zero(("weight_decay value", weight_decay))
         if not any(all(isinstance(b, kind) for b in betas[:2]) for kind in (float, Tensor)):
             raise ValueError("betas must be either both floats or both Tensors")
         for i, beta in enumerate(betas):
@@ -83,19 +90,6 @@ class Adam(RecordedOptimizer):
         )
         super().__init__(params, defaults)
         check.fused(fused, foreach, differentiable)
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        check.defaults(
-            self,
-            amsgrad=False,
-            maximize=False,
-            foreach=None,
-            capturable=False,
-            differentiable=False,
-            decoupled_weight_decay=False,
-            fused=None,
-        )
 
     def _check_group(self, group, params) -> None:
         if group["fused"]:

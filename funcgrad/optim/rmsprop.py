@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from funcgrad.optim import _checks as check
 from funcgrad.optim._recorded_step import RecordedOptimizer
 
@@ -38,6 +40,9 @@ class RMSprop(RecordedOptimizer):
     numbers = ("lr", "alpha", "eps", "weight_decay", "momentum")
     switches = ("weight_decay", "momentum")
     flags = ("centered", "maximize")
+    added: ClassVar = dict(
+        momentum=0, centered=False, foreach=None, maximize=False, differentiable=False, capturable=False
+    )
 
     def __init__(
         self,
@@ -54,16 +59,8 @@ class RMSprop(RecordedOptimizer):
         differentiable: bool = False,
     ):
         check.tensor_lr(lr)
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= eps:
-            raise ValueError(f"Invalid epsilon value: {eps}")
-        if not 0.0 <= momentum:
-            raise ValueError(f"Invalid momentum value: {momentum}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
-        if not 0.0 <= alpha:
-            raise ValueError(f"Invalid alpha value: {alpha}")
+        check.at_least_zero(("learning rate", lr), ("epsilon value", eps), ("momentum value", momentum))
+        check.at_least_zero(("weight_decay value", weight_decay), ("alpha value", alpha))
         defaults = dict(
             lr=lr,
             momentum=momentum,
@@ -77,12 +74,6 @@ class RMSprop(RecordedOptimizer):
             differentiable=differentiable,
         )
         super().__init__(params, defaults)
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        check.defaults(
-            self, momentum=0, centered=False, foreach=None, maximize=False, differentiable=False, capturable=False
-        )
 
     @staticmethod
     def transformation(h):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from funcgrad.optim import _checks as check
 from funcgrad.optim._recorded_step import RecordedOptimizer
 
@@ -36,6 +38,7 @@ class SGD(RecordedOptimizer):
     switches = ("momentum", "dampening", "weight_decay")
     flags = ("nesterov", "maximize")
     counted = False
+    added: ClassVar = dict(nesterov=False, maximize=False, foreach=None, differentiable=False, fused=False)
 
     def __init__(
         self,
@@ -52,12 +55,9 @@ class SGD(RecordedOptimizer):
         fused: bool | None = None,
     ):
         check.tensor_lr(lr)
-        if lr < 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if momentum < 0.0:
-            raise ValueError(f"Invalid momentum value: {momentum}")
-        if weight_decay < 0.0:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        for name, value in (("learning rate", lr), ("momentum value", momentum), ("weight_decay value", weight_decay)):
+            if value < 0.0:
+                raise ValueError(f"Invalid {name}: {value}")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = dict(
@@ -73,10 +73,6 @@ class SGD(RecordedOptimizer):
         )
         super().__init__(params, defaults)
         check.fused(fused, foreach, differentiable)
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        check.defaults(self, nesterov=False, maximize=False, foreach=None, differentiable=False, fused=False)
 
     def _check_group(self, group, params) -> None:
         if group["fused"]:
