@@ -5,6 +5,7 @@ from __future__ import annotations
 from funcgrad.nn import functional as functional
 from funcgrad.nn import init as init
 from funcgrad.nn import parameter as parameter
+from funcgrad.nn import utils as utils
 from funcgrad.nn.modules import *  # noqa: F403
 from funcgrad.nn.modules import Module as Module
 from funcgrad.nn.parameter import Buffer as Buffer
