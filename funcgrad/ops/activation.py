@@ -152,7 +152,13 @@ def rrelu_with_noise(input: Array, noise: Array) -> Array:
         >>> rrelu_with_noise(jnp.array([-1.0, 2.0]), jnp.array([0.25, 0.25]))
         Array([-0.25,  2.  ], dtype=float32)
     """
-    return jnp.where(input <= 0, input * jax.lax.stop_gradient(noise), input)
+    return _leaky(input, jax.lax.stop_gradient(noise))
+
+
+@derivatives(lambda y, x, slopes: jnp.where(x <= 0, cast(slopes, x.dtype), jnp.ones((), x.dtype)), None)
+def _leaky(x: Array, slopes: Array) -> Array:
+    """PyTorch multiplies a bfloat16 input with float32 slopes, and its gradient with their rounded values."""
+    return jnp.where(x <= 0, cast(cast(x, slopes.dtype) * slopes, x.dtype), x)
 
 
 def threshold(input: Array, threshold: Scalar, value: Scalar, inplace: bool = False) -> Array:

@@ -1,0 +1,1 @@
+"""What `torch.nn.functional` adds to the ops of the table: random draws, running statistics, writing in place."""
