@@ -9,6 +9,7 @@ from funcgrad.optim.adam import Adam as Adam
 from funcgrad.optim.adamax import Adamax as Adamax
 from funcgrad.optim.adamw import AdamW as AdamW
 from funcgrad.optim.asgd import ASGD as ASGD
+from funcgrad.optim.lbfgs import LBFGS as LBFGS
 from funcgrad.optim.nadam import NAdam as NAdam
 from funcgrad.optim.optimizer import Optimizer as Optimizer
 from funcgrad.optim.radam import RAdam as RAdam
