@@ -51,7 +51,7 @@ def _index_select(input, dim, index) -> list[Check]:
     dim, n = _size(input.shape, dim)
 
     def error(value: int) -> Exception:
-        if dim and _dtypes.to_dtype(input.dtype) is _dtypes.float32:  # PyTorch's fast path for these
+        if dim:  # PyTorch has a function of its own for these
             return RuntimeError(f"INDICES element is out of DATA bounds, id={value} axis_dim={n}")
         return IndexError("index out of range in self")
 
