@@ -1,63 +1,53 @@
-"""What dropout computes once its mask is drawn. The masks come from outside (`funcgrad._draws`), True where kept.
+"""Dropout by a mask that the caller has drawn.
 
 Source: https://docs.pytorch.org/docs/stable/nn.functional.html#dropout-functions
 """
 
 from __future__ import annotations
 
-import math
-
 import jax.numpy as jnp
 
-from funcgrad import _dtypes, _errors
-from funcgrad.ops._elementwise import HALVES
-from funcgrad.ops._number import Array, Scalar, as_array, cast
+from funcgrad.ops._elementwise import is_half
+from funcgrad.ops._number import Array, Scalar, as_array
 
-SELU_SATURATION = 1.7580993408473766  # minus the value SELU approaches at minus infinity
-
-
-def _check(input: Array) -> _dtypes.dtype:
-    d = _dtypes.to_dtype(input.dtype)
-    if d.category < _dtypes.FLOATING:
-        raise RuntimeError(f"result type Float can't be cast to the desired output type {d.scalar_name}")
-    return d
+# Minus the value that SELU tends to at minus infinity: its scale times its alpha.
+SELU_LIMIT = 1.7580993408473766
 
 
-def _wide(d: _dtypes.dtype) -> _dtypes.dtype:
-    return _dtypes.float32 if d in HALVES else d
+def _parameter(x: Array, value) -> Array:
+    return as_array(value, jnp.float32 if is_half(x) else x.dtype)
 
 
-def dropout_mask(input: Array, mask: Array, p: Scalar = 0.5) -> Array:
-    """``x * mask / (1 - p)``; `mask` broadcasts, so that one with sizes of 1 drops whole channels.
+def dropout_mask(input: Array, mask: Array, p: Scalar) -> Array:
+    """``x / (1 - p)`` where `mask` is true, ``0 * x`` elsewhere.
+
+    Args:
+        mask: what to keep; of the input's shape, or one that broadcasts to it to drop whole channels.
+        p: the probability (below 1) with which elements were dropped.
 
     Example:
         >>> dropout_mask(jnp.array([1.0, 2.0]), jnp.array([True, False]), 0.5)
         Array([2., 0.], dtype=float32)
     """
-    d = _check(input)
-    wide = _wide(d)
-    scale = cast(jnp.ones((), wide.numpy) / as_array(1 - p, wide), d)
-    # A product, not a choice: PyTorch's dropped infinities and NaNs are NaN.
-    return input * jnp.where(mask, scale, jnp.zeros((), d.numpy))
+    scale = (1 / _parameter(input, 1 - p)).astype(input.dtype)
+    return input * jnp.where(mask.astype(bool), scale, jnp.zeros((), input.dtype))
 
 
-def alpha_dropout_mask(input: Array, mask: Array, p: float = 0.5) -> Array:
-    """``a * (x * mask - s * (1 - mask)) + a * s * p``, which keeps mean and variance of SELU's activations.
+def alpha_dropout_mask(input: Array, mask: Array, p: Scalar) -> Array:
+    """``a * x + b`` where `mask` is true, ``b - a * 1.758...`` elsewhere.
 
-    Here ``s`` is SELU's saturation and ``a = ((1 - p) * (1 + p * s^2)) ** -0.5``.
+    The dropped elements take SELU's lower limit; `a` and `b` restore mean 0 and variance 1.
+
+    Args:
+        mask: what to keep, as in `dropout_mask`.
+        p: the probability (below 1) with which elements were dropped.
 
     Example:
-        >>> alpha_dropout_mask(jnp.zeros(2), jnp.array([True, False]), 0.5)
-        Array([ 0.7791939, -0.7791939], dtype=float32)
+        >>> alpha_dropout_mask(jnp.array([1.0, 1.0]), jnp.array([True, False]), 0.0)
+        Array([ 1.       , -1.7580993], dtype=float32)
     """
-    d = _dtypes.to_dtype(input.dtype)
-    if d.category < _dtypes.FLOATING:
-        raise _errors.unsupported("torch.nn.functional.alpha_dropout", f"of {d}")
-    wide = _wide(d)
-    a = 1.0 / math.sqrt((SELU_SATURATION**2 * p + 1) * (1 - p))
-
-    def constant(value: float) -> Array:
-        return cast(jnp.asarray(value, wide.numpy), d)
-
-    shift = jnp.where(mask, constant(SELU_SATURATION * a * p), constant(SELU_SATURATION * a * (p - 1)))
-    return input * jnp.where(mask, constant(a), jnp.zeros((), d.numpy)) + shift
+    q = _parameter(input, p)
+    a = 1 / jnp.sqrt((SELU_LIMIT**2 * q + 1) * (1 - q))
+    kept = mask.astype(bool)
+    shift = jnp.where(kept, SELU_LIMIT * a * q, SELU_LIMIT * a * (q - 1)).astype(input.dtype)
+    return input * jnp.where(kept, a.astype(input.dtype), jnp.zeros((), input.dtype)) + shift
