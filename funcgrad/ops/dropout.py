@@ -14,10 +14,6 @@ from funcgrad.ops._number import Array, Scalar, as_array
 SELU_LIMIT = 1.7580993408473766
 
 
-def _parameter(x: Array, value) -> Array:
-    return as_array(value, jnp.float32 if is_half(x) else x.dtype)
-
-
 def dropout_mask(input: Array, mask: Array, p: Scalar) -> Array:
     """``x / (1 - p)`` where `mask` is true, ``0 * x`` elsewhere.
 
@@ -29,7 +25,8 @@ def dropout_mask(input: Array, mask: Array, p: Scalar) -> Array:
         >>> dropout_mask(jnp.array([1.0, 2.0]), jnp.array([True, False]), 0.5)
         Array([2., 0.], dtype=float32)
     """
-    scale = (1 / _parameter(input, 1 - p)).astype(input.dtype)
+    kept = as_array(1 - p, jnp.float32 if is_half(input) else input.dtype)
+    scale = (1 / kept).astype(input.dtype)
     return input * jnp.where(mask.astype(bool), scale, jnp.zeros((), input.dtype))
 
 
@@ -46,7 +43,7 @@ def alpha_dropout_mask(input: Array, mask: Array, p: Scalar) -> Array:
         >>> alpha_dropout_mask(jnp.array([1.0, 1.0]), jnp.array([True, False]), 0.0)
         Array([ 1.       , -1.7580993], dtype=float32)
     """
-    q = _parameter(input, p)
+    q = as_array(p, jnp.float64)  # PyTorch computes the two constants in double
     a = 1 / jnp.sqrt((SELU_LIMIT**2 * q + 1) * (1 - q))
     kept = mask.astype(bool)
     shift = jnp.where(kept, SELU_LIMIT * a * q, SELU_LIMIT * a * (q - 1)).astype(input.dtype)
