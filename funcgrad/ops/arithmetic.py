@@ -203,8 +203,9 @@ def _integer_floor(x: Array, y: Array) -> Array:
 
 def _float_floor(x: Array, y: Array) -> Array:
     # x / y rounded could reach the next integer, so the remainder is taken off first, as Python does.
-    rest = _float_remainder(x, y)
+    rest = _fmod(x, y)
     q = (x - rest) / y
+    q = jnp.where((rest != 0) & ((rest < 0) != (y < 0)), q - literal(q, 1), q)
     whole = lax.floor(q)
     whole = jnp.where(q - whole > literal(q, 0.5), whole + literal(q, 1), whole)
     return lax.stop_gradient(jnp.where(y == 0, x / y, whole))

@@ -88,13 +88,21 @@ def fmin(input: Array, other: Array) -> Array:
 # -- clamping ---------------------------------------------------------------------------------------------------------
 
 
-def _raise_to(x: Array, low: Array) -> Array:
-    # Not lax.max: at the bound the gradient is that of x, whole. A NaN bound gives NaN.
-    return jnp.where((x < low) | (low != low), low, x)
+def _bounded(inside: Callable, outside: Callable) -> Callable:
+    """`x` where `inside` the bound, the bound where `outside`, NaN where neither; each has the gradient there.
+
+    Not lax.max and lax.min: at the bound they share the gradient, PyTorch gives it to `x` whole.
+    """
+
+    def function(x: Array, bound: Array) -> Array:
+        beyond = lax.select(outside(x, bound), bound, jnp.full_like(x, jnp.nan if x.dtype.kind not in "biu" else 0))
+        return lax.select(inside(x, bound), x, beyond)
+
+    return function
 
 
-def _lower_to(x: Array, high: Array) -> Array:
-    return jnp.where((x > high) | (high != high), high, x)
+_raise_to = _bounded(lax.ge, lax.lt)
+_lower_to = _bounded(lax.le, lax.gt)
 
 
 def _clamp_kernel(min, max) -> tuple[str, str]:
@@ -117,12 +125,18 @@ def clamp(input: Array, min: Array | Scalar | None = None, max: Array | Scalar |
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if jnp.iscomplexobj(input) or common_dtype(input, min, max).is_complex:
-        raise NotImplementedError("clamp is not supported for complex types")
+    _refuse_complex(input, min, max)
     return _clamp(input, min, max)
 
 
+def _refuse_complex(*xs) -> None:
+    if common_dtype(*xs).is_complex:
+        raise NotImplementedError("clamp is not supported for complex types")
+
+
 def _clamp(input: Array, min, max) -> Array:
+    if is_number(max if min is None else min):
+        _refuse_complex(input, min, max)
     x, low, high = operands(*_clamp_kernel(min, max), input, min, max)
     if low is not None:
         x = _raise_to(x, low)

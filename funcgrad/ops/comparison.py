@@ -15,7 +15,7 @@ from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
 from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import ALL, REAL, document, literal, operands
-from funcgrad.ops._number import Array, Scalar, as_array, cast, is_number
+from funcgrad.ops._number import Array, Scalar, as_array, cast
 
 # -- comparisons ------------------------------------------------------------------------------------------------------
 
@@ -240,9 +240,10 @@ def isin(
         tensor([False,  True, False])
     """
     for x in (elements, test_elements):
-        if not is_number(x) and x.dtype in (jnp.bool_, jnp.complex64, jnp.complex128):
-            name = _dtypes.to_dtype(x.dtype).scalar_name
-            raise RuntimeError(f"Unsupported input type encountered for isin(): {name}")
+        # A Python number counts as its widest dtype.
+        own = _dtypes.to_dtype(as_array(x).dtype)
+        if own is _dtypes.bool_ or own.is_complex:
+            raise RuntimeError(f"Unsupported input type encountered for isin(): {own.scalar_name}")
     d = _number.result_type(elements, test_elements)
     _errors.check_dtype("isin_default_cpu", d, "ihf")
     x, tests = as_array(elements, d), as_array(test_elements, d).reshape(-1)

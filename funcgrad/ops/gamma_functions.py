@@ -117,7 +117,16 @@ def igamma(input: Array, other: Array) -> Array:
         >>> torch.igamma(torch.tensor([4.0]), torch.tensor([3.0]))
         tensor([0.3528])
     """
-    return in_float32(lax.igamma)(*operands("igamma_cpu", "hf", input, other))
+    return _igamma(*operands("igamma_cpu", "hf", input, other))
+
+
+@in_float32
+def _igamma(a: Array, x: Array) -> Array:
+    # The limits that XLA gives as NaN.
+    inner = (a > 0) & (a < jnp.inf)
+    edge = jnp.where((a == 0) & (x > 0), literal(a, 1), jnp.where(a == jnp.inf, literal(a, 0), literal(a, jnp.nan)))
+    edge = jnp.where((a == jnp.inf) & ~((x >= 0) & (x < jnp.inf)), literal(a, jnp.nan), edge)
+    return jnp.where(inner, lax.igamma(jnp.where(inner, a, literal(a, 1)), x), edge)
 
 
 @checked
@@ -128,7 +137,13 @@ def igammac(input: Array, other: Array) -> Array:
         >>> torch.igammac(torch.tensor([4.0]), torch.tensor([3.0]))
         tensor([0.6472])
     """
-    return in_float32(lax.igammac)(*operands("igammac_cpu", "hf", input, other))
+    return _igammac(*operands("igammac_cpu", "hf", input, other))
+
+
+@in_float32
+def _igammac(a: Array, x: Array) -> Array:
+    inner = (a > 0) & (a < jnp.inf)
+    return jnp.where(inner, lax.igammac(jnp.where(inner, a, literal(a, 1)), x), 1 - _igamma(a, x))
 
 
 @derivatives(None, lambda r, x, q: -x * _zeta(x + 1, q))

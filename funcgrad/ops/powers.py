@@ -68,7 +68,9 @@ def _by_exponent(result: Array, x: Array, y: Array) -> Array:
 
 @derivatives(_by_base, _by_exponent)
 def _power(x: Array, y: Array) -> Array:
-    return lax.pow(x, y)
+    if not jnp.iscomplexobj(x):
+        return lax.pow(x, y)
+    return jnp.where((x == 0) & (lax.real(y) > 0), literal(x, 0), lax.pow(x, y))  # XLA gives NaN
 
 
 def _integer_power(x: Array, y: Array) -> Array:
@@ -110,7 +112,12 @@ def ldexp(input: Array, other: Array) -> Array:
         >>> torch.ldexp(torch.tensor([1.0]), torch.tensor([3]))
         tensor([8.])
     """
-    return arithmetic.mul(input, pow(2.0, other))
+    d, integer = dtype_of(input), jnp.issubdtype(other.dtype, jnp.integer)
+    if not d.is_floating_point or not (integer or other.dtype == jnp.bool_):
+        return arithmetic.mul(input, pow(2.0, other))
+    _errors.check_dtype("ldexp_cpu_exp", dtype_of(other), "i")
+    wide = _dtypes.float32 if d.itemsize == 2 else d
+    return cast(arithmetic.mul(cast(input, wide), pow(2.0, cast(other, wide))), d)
 
 
 @in_float32
