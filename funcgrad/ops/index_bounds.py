@@ -8,27 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from funcgrad import _dtypes
 from funcgrad._errors import wrap_dim
+from funcgrad.ops._bounds import Check
 from funcgrad.ops._layout import takes_operand
-
-
-class Check(NamedTuple):
-    """All elements of `indices` must lie in ``[low, high)``; ``error(value)`` is what PyTorch raises for another."""
-
-    indices: object
-    low: int
-    high: int
-    error: Callable[[int], Exception]
-
-    def first_bad(self, values: np.ndarray) -> Exception | None:
-        """The error for `values`, which are those of `indices`; None if all are in range."""
-        bad = (values < self.low) | (values >= self.high)
-        return self.error(int(values[bad][0])) if bad.any() else None
+from funcgrad.ops.label_bounds import LABEL_BOUNDS
 
 
 def _size(shape, dim: int) -> tuple[int, int]:
@@ -115,6 +102,7 @@ INDEX_BOUNDS: dict[str, Callable[..., list[Check]]] = {
     "getitem": _getitem,
     "setitem": _setitem,
     "index_put": _index_put,
+    **LABEL_BOUNDS,
 }
 """Function name to rule; arrays may be anything with a shape and a dtype. `take_along_dim` and `unravel_index` take
 positions modulo the size, so have none."""
