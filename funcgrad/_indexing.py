@@ -11,10 +11,11 @@ from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.record import record
 from funcgrad.engine.structure import Op
 from funcgrad.ops import indexing
+from funcgrad.ops.index_bounds import INDEX_BOUNDS
 
 _VIEW = op("getitem")
-_GATHER = Op("index", indexing.getitem, grad_name="IndexBackward0")
-_SET = Op("setitem", indexing.setitem, grad_name="CopySlices")
+_GATHER = Op("index", indexing.getitem, grad_name="IndexBackward0", bounds=INDEX_BOUNDS["getitem"])
+_SET = Op("setitem", indexing.setitem, grad_name="CopySlices", bounds=INDEX_BOUNDS["setitem"])
 
 
 def getitem(self: Tensor, index) -> Tensor:

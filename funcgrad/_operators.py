@@ -12,6 +12,7 @@ from funcgrad.engine.record import Override, record
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import SCALAR, Op
 from funcgrad.engine.values import Value
+from funcgrad.ops.index_bounds import INDEX_BOUNDS
 
 _new = object.__new__
 _ops: dict[str, Op] = {}
@@ -37,6 +38,7 @@ def _make_op(name: str) -> Op:
         grad_name=table.GRAD_NAMES.get(name),
         saves=short not in table.SAVES_NOTHING,
         creates=short in table.CREATES,
+        bounds=INDEX_BOUNDS.get(short),
     )
     if short in table.REFLECTED:
         made.kinds = (SCALAR, *made.kinds[1:])

@@ -11,7 +11,7 @@ import numpy as np
 from funcgrad import _device, _dtypes, _formats, _views
 from funcgrad._errors import unsupported
 from funcgrad._size import Size
-from funcgrad.engine.launch import settle
+from funcgrad.engine.launch import read
 from funcgrad.engine.record import as_leaf, detached
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
@@ -252,10 +252,7 @@ class Tensor(Handle):
 
     def _array(self):
         """The computed array; launches the pending program if it has to."""
-        value = self._read()
-        if value.array is None:
-            settle(value)
-        return value.array
+        return read(self._read())
 
     def _host(self) -> np.ndarray:
         """The value as a NumPy array, perhaps not writable."""

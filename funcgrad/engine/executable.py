@@ -18,7 +18,7 @@ class Executable:
         retains: positions of the entries whose pullbacks are kept for a later backward().
         retained_slots: the outputs that such a backward() may start from.
         donates, keeps: positions among the program's inputs given away to the program, and the rest.
-        function: (donated, kept, floats, ints, complexes) -> (outputs, residuals), compiled; `replay`: the same, not.
+        function: (donated, kept, floats, ints, complexes) -> (outputs, residuals, flags), compiled; `replay`: the same, not.
         launches, seconds: how often it ran, and how long its first run took (mostly compiling).
     """
 
@@ -38,6 +38,7 @@ class Executable:
         self.donates = _matching(path, self.inputs, candidates, outputs) if not self.retains and not interpreted else ()
         given = set(self.donates)
         self.keeps = tuple(i for i in range(len(self.inputs)) if i not in given)
+        self.flags = [flag for e in path for flag in e.flags]
         self.residual_trees: dict = {}
         self.pulls: dict = {}
         self.interpreted = interpreted
@@ -51,7 +52,7 @@ class Executable:
             for position, array in zip(positions, arrays):
                 env[self.inputs[position]] = array
         pullbacks = self.run(self.path, env, Numbers(floats, ints, complexes), self.differentiated)
-        return [env[s] for s in self.outputs], self._residuals(pullbacks)
+        return [env[s] for s in self.outputs], self._residuals(pullbacks), [flag.raised(env) for flag in self.flags]
 
     def _residuals(self, pullbacks: dict) -> list:
         """The arrays that the retained pullbacks close over, each once; their structure is noted while tracing."""

@@ -12,7 +12,7 @@ import sys
 import jax
 import numpy as np
 
-from funcgrad.engine import explain, interpret
+from funcgrad.engine import bounds, explain, interpret
 from funcgrad.engine.executable import Executable
 from funcgrad.engine.state import Program, state
 from funcgrad.engine.values import Freed, Leaf, LeafValue, Origin, Value, aval_of
@@ -28,6 +28,14 @@ def launch(reason: str) -> None:
         state.capture.refuse(reason)
     state.program = Program()
     execute(program, reason)
+
+
+def read(value: Value):
+    """The value's array, for a user to look at: computed, and every index that led to it in range."""
+    if value.array is None:
+        settle(value)
+    bounds.look(wait=True)
+    return value.array
 
 
 def abandon() -> None:
@@ -59,6 +67,7 @@ def settle(value: Value) -> None:
 
 def execute(program: Program, reason: str) -> None:
     """Run one program and hand its results to the values that wait for them."""
+    bounds.look(wait=False)
     slots = program.slots
     if len(slots) != program.node.slots:
         _undo(program, RuntimeError("recording was interrupted"))
@@ -135,7 +144,9 @@ def _vector(numbers: list, dtype):
     return np.array(numbers, dtype) if numbers else None
 
 
-def _commit(program: Program, executable: Executable, outputs: list, residuals: list) -> None:
+def _commit(program: Program, executable: Executable, outputs: list, residuals: list, raised: list) -> None:
+    if raised and not program.traced:
+        bounds.launched(executable.flags, raised)
     slots = program.slots
     retained = executable.retained_slots
     for slot, array in zip(executable.outputs, outputs):
@@ -227,7 +238,7 @@ def _settle_from_another_thread(program: Program, value: Value) -> None:
     counts = len([e for e in node.path() if e.op is None])
     numbers = (_vector(program.floats, np.float64), _vector(program.ints, np.int64), _vector(program.complexes, np.complex128))
     with jax.enable_x64(True):
-        outputs, _ = executable.function((), list(program.arrays[:counts]), *numbers)
+        outputs, _, _ = executable.function((), list(program.arrays[:counts]), *numbers)
     value.array = outputs[0]
     if value.requires_grad and value.origin is None:
         edge = program.edges.get(slot)

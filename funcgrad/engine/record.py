@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from funcgrad import _dtypes
+from funcgrad.engine import bounds
 from funcgrad.engine import launch as _launch
 from funcgrad.engine.state import CAP, state
 from funcgrad.engine.structure import EXPONENT, STATIC, Entry, Node, Op, Scalar, exponent_is_static
@@ -29,6 +30,8 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
     Raises:
         Whatever the op's array function raises for operands of these shapes and dtypes: bad calls fail here.
     """
+    if op.bounds is not None:
+        bounds.check_now(op, args, kwargs)
     program = state.program
     if program.node.depth >= program.limit:
         program = _at_limit(program, args, kwargs)
@@ -287,6 +290,8 @@ def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
         for aval in (aval_of(shape, dtype, device) for shape, dtype in avals)
     )
     entry = Entry(op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site(), kind=kind)
+    if op.bounds is not None:
+        entry.flags = bounds.flags(op, args, kwargs, entry)
     numbers = (len(program.floats), len(program.ints), len(program.complexes))
     node = parent.children[key] = Node(parent, entry, numbers)
     return node

@@ -32,10 +32,12 @@ class Op:
         creates: it makes its result of nothing, on the device given by its keyword ``device``.
         data_dependent: the shape of its result depends on values.
         seam: gradients do not flow through it by themselves: a user's Function.
+        bounds: gives the checks of a call's index arrays (`engine.bounds`), or None.
         untracked: stands for the op in keys recorded with gradients switched off.
     """
 
     __slots__ = (
+        "bounds",
         "creates",
         "data_dependent",
         "differentiable",
@@ -51,7 +53,7 @@ class Op:
         "untracked",
     )
 
-    def __init__(self, name: str, function: Callable, *, differentiable=True, grad_name=None, saves=True, starts=False, seam=False, creates=False):
+    def __init__(self, name: str, function: Callable, *, differentiable=True, grad_name=None, saves=True, starts=False, seam=False, creates=False, bounds=None):
         self.name = name
         self.function = function
         self.differentiable = differentiable
@@ -61,6 +63,7 @@ class Op:
         self.seam = seam
         self.creates = creates
         self.data_dependent = getattr(function, "data_dependent", False)
+        self.bounds = bounds
         self.untracked = object()
         self.parameters = _parameters(function)
         self.keywords = {name: kind for name, kind, _ in self.parameters}
@@ -125,10 +128,11 @@ class Entry:
         pack: puts the list of results into the structure the op returns, or None if it is a single one.
         vjp: for a gradient, the `slices.Slice` it runs through.
         site: the line of the user's program that recorded it first.
+        flags: the checks of index values left to the program.
         kind: equal for entries that compute the same function of their operands, whatever program they stand in.
     """
 
-    __slots__ = ("args", "first", "kind", "kwargs", "op", "outs", "pack", "reads", "site", "tracked", "vjp")
+    __slots__ = ("args", "first", "flags", "kind", "kwargs", "op", "outs", "pack", "reads", "site", "tracked", "vjp")
 
     def __init__(self, op, args, kwargs, reads, tracked, first, outs, pack=None, vjp=None, site=None, kind=None):
         self.op = op
@@ -142,6 +146,7 @@ class Entry:
         self.vjp = vjp
         self.site = site
         self.kind = kind
+        self.flags = ()
 
     @property
     def passes_gradient(self) -> bool:
