@@ -22,8 +22,10 @@ def key(x: Array) -> Array:
 def _float_key(x: Array) -> Array:
     x = x if x.dtype == jnp.float64 else x.astype(jnp.float32)
     integer = jnp.int64 if x.dtype == jnp.float64 else jnp.int32
-    bits = lax.bitcast_convert_type(jnp.where(x == 0, jnp.zeros((), x.dtype), x), integer)
-    last = np.asarray(jnp.iinfo(integer).max, integer)
+    bits = lax.bitcast_convert_type(x, integer)
+    first, last = np.asarray(jnp.iinfo(integer).min, integer), np.asarray(jnp.iinfo(integer).max, integer)
+    # -0, by its bits: XLA's comparisons may take subnormal numbers for zero too.
+    bits = jnp.where(bits == first, np.asarray(0, integer), bits)
     # A negative float's bits grow with its magnitude: flip all but the sign.
     ordered = bits ^ (lax.shift_right_arithmetic(bits, np.asarray(8 * bits.dtype.itemsize - 1, integer)) & last)
     return jnp.where(jnp.isnan(x), last, ordered)
