@@ -15,7 +15,9 @@ def linear(p, name, x):
 
 
 def conv(x, w, stride=1, padding=0):
-    return lax.conv_general_dilated(x, w, (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NCHW", "OIHW", "NCHW"))
+    return lax.conv_general_dilated(
+        x, w, (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NCHW", "OIHW", "NCHW")
+    )
 
 
 def max_pool(x):

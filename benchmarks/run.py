@@ -75,7 +75,9 @@ def report(all_found: dict, engines) -> str:
         for a, b in (("funcgrad", "JAX"), ("funcgrad.compile", "JAX"), ("funcgrad", "PyTorch")):
             cells.append(f"{ratio(found, a, b):.2f}" if a in found and b in found else "")
         losses = [found[e]["losses"] for e in engines]
-        worst = max(abs(x - y) / abs(y) for other in losses[1:] for x, y in zip(other, losses[0])) if len(losses) > 1 else 0
+        worst = (
+            max(abs(x - y) / abs(y) for other in losses[1:] for x, y in zip(other, losses[0])) if len(losses) > 1 else 0
+        )
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {worst:.0e} |")
     return "\n".join(lines)
 

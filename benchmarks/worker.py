@@ -47,13 +47,23 @@ def _funcgrad(name):
 
 def with_funcgrad(name):
     funcgrad, (_, step, batches, steps) = _funcgrad(name)
-    return (lambda x, y: step(x, y).item()), batches, steps, lambda x, y: (funcgrad.from_numpy(x), funcgrad.from_numpy(y))
+    return (
+        (lambda x, y: step(x, y).item()),
+        batches,
+        steps,
+        lambda x, y: (funcgrad.from_numpy(x), funcgrad.from_numpy(y)),
+    )
 
 
 def with_compile(name):
     funcgrad, (_, step, batches, steps) = _funcgrad(name)
     step = funcgrad.compile(step)
-    return (lambda x, y: step(x, y).item()), batches, steps, lambda x, y: (funcgrad.from_numpy(x), funcgrad.from_numpy(y))
+    return (
+        (lambda x, y: step(x, y).item()),
+        batches,
+        steps,
+        lambda x, y: (funcgrad.from_numpy(x), funcgrad.from_numpy(y)),
+    )
 
 
 def with_jax(name):

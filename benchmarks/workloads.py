@@ -5,6 +5,8 @@ Each workload makes (model, optimizer, loss function, batches); every step gets 
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 
@@ -30,7 +32,7 @@ def _classes(shape, classes, size, kind="f"):
 def mlp(torch, sizes):
     nn = torch.nn
     layers = []
-    for a, b in zip(sizes, sizes[1:]):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -177,5 +179,3 @@ def build(torch, name: str):
         return loss
 
     return model, step, batches, steps
-
-

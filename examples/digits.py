@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader, TensorDataset, random_split
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after choosing where it draws)
+import matplotlib.pyplot as plt
 
 
 class Net(nn.Module):
@@ -30,7 +30,9 @@ class Net(nn.Module):
             nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
             nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
         )  # fmt: skip
-        self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(64 * 2 * 2, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, 10))
+        self.classifier = nn.Sequential(
+            nn.Flatten(), nn.Linear(64 * 2 * 2, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, 10)
+        )
 
     def forward(self, x):
         return self.classifier(self.features(x))
@@ -75,8 +77,12 @@ def draw(path, losses, predicted, true, images):
     for i in range(10):
         for j in range(10):
             if confusion[i, j]:
-                axes[1].text(j, i, confusion[i, j], ha="center", va="center", color="white" if i == j else "black", fontsize=8)
-    axes[1].set(xlabel="predicted", ylabel="true", title="Confusion on held-out digits", xticks=range(10), yticks=range(10))
+                axes[1].text(
+                    j, i, confusion[i, j], ha="center", va="center", color="white" if i == j else "black", fontsize=8
+                )
+    axes[1].set(
+        xlabel="predicted", ylabel="true", title="Confusion on held-out digits", xticks=range(10), yticks=range(10)
+    )
     wrong = np.flatnonzero(predicted != true)[:15]
     axes[2].axis("off")
     axes[2].set_title(f"All {len(wrong)} mistakes: predicted (true)" if len(wrong) else "No mistakes")

@@ -61,7 +61,9 @@ def jax_step():
     transformation = optax.adam(1e-3)
 
     def loss_of(parameters, x, y):
-        return torch.to_jax(F.cross_entropy(functional_call(model, parameters, (torch.from_jax(x),)), torch.from_jax(y)))
+        return torch.to_jax(
+            F.cross_entropy(functional_call(model, parameters, (torch.from_jax(x),)), torch.from_jax(y))
+        )
 
     @jax.jit
     def update(parameters, state, x, y):

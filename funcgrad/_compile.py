@@ -19,7 +19,9 @@ from funcgrad.engine.state import state
 from funcgrad.engine.values import Value
 
 
-def compile(model=None, *, fullgraph=False, dynamic=None, backend="xla", mode=None, options=None, disable=False, name=None):
+def compile(
+    model=None, *, fullgraph=False, dynamic=None, backend="xla", mode=None, options=None, disable=False, name=None
+):
     """Capture `model` (a function or Module) on its first call and replay the captured program afterwards.
 
     The whole call becomes one XLA program: for a training step that is ``zero_grad``, forward, backward, the

@@ -47,7 +47,9 @@ def _moved(tensor: Tensor, device) -> Tensor:
 
 
 def _move_op(device, back):
-    raise NotImplementedError(f"torch.Tensor.to({str(device)!r}) of a tensor that requires grad is not supported by funcgrad")
+    raise NotImplementedError(
+        f"torch.Tensor.to({str(device)!r}) of a tensor that requires grad is not supported by funcgrad"
+    )
 
 
 def type_(self: Tensor, dtype=None, non_blocking=False, **kwargs):
@@ -86,7 +88,13 @@ def install() -> None:
     Tensor.to = to
     Tensor.type = type_
     Tensor.type_as = type_as
-    names = {**_dtypes.ALIASES, "bool": _dtypes.bool_, "bfloat16": _dtypes.bfloat16, "byte": _dtypes.uint8, "char": _dtypes.int8}
+    names = {
+        **_dtypes.ALIASES,
+        "bool": _dtypes.bool_,
+        "bfloat16": _dtypes.bfloat16,
+        "byte": _dtypes.uint8,
+        "char": _dtypes.int8,
+    }
     for name, dtype in names.items():
         setattr(Tensor, name, _to_dtype_method(dtype))
     Tensor.cpu = lambda self, memory_format=None: self.to("cpu")

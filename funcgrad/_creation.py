@@ -109,7 +109,13 @@ def _holds_tensors(data) -> bool:
 
 
 def _plain(data):
-    return [_plain(x) for x in data] if isinstance(data, list | tuple) else data.tolist() if isinstance(data, Tensor) else data
+    return (
+        [_plain(x) for x in data]
+        if isinstance(data, list | tuple)
+        else data.tolist()
+        if isinstance(data, Tensor)
+        else data
+    )
 
 
 def _ragged(data) -> str:
@@ -120,7 +126,11 @@ def _ragged(data) -> str:
         if len(set(lengths)) > 1:
             bad = next(i for i, n in enumerate(lengths) if n != lengths[0])
             if lengths[0] is None or lengths[bad] is None:
-                return f"not a sequence" if lengths[0] is not None else "only one element tensors can be converted to Python scalars"
+                return (
+                    "not a sequence"
+                    if lengths[0] is not None
+                    else "only one element tensors can be converted to Python scalars"
+                )
             return f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {lengths[bad]})"
         data, dim = data[0], dim + 1
     return f"could not determine the shape of object type '{type(data).__name__}'"
@@ -172,8 +182,10 @@ def legacy_tensor(*args, dtype=None, device=None) -> Tensor:
     first = args[0]
     if isinstance(first, Tensor) and len(args) == 1:
         if first.dtype is not dtype:
-            raise TypeError(f"expected {dtype} (got {first.dtype})") if False else RuntimeError(
-                f"expected {_legacy_name(dtype)} (got {_legacy_name(first.dtype)})"
+            raise (
+                TypeError(f"expected {dtype} (got {first.dtype})")
+                if False
+                else RuntimeError(f"expected {_legacy_name(dtype)} (got {_legacy_name(first.dtype)})")
             )
         return first.detach()
     if isinstance(first, Size) or all(isinstance(a, int) and not isinstance(a, bool) for a in args):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import ClassVar
 
 import jax
 
@@ -29,7 +30,7 @@ class device:
     """
 
     __slots__ = ("__weakref__", "index", "type")
-    _known: dict = {}
+    _known: ClassVar[dict] = {}
 
     def __new__(cls, type="cpu", index: int | None = None):
         if isinstance(type, device):
@@ -39,7 +40,9 @@ class device:
         name, _, number = str(type).partition(":")
         if number:
             if index is not None:
-                raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed explicitly: {type}"
+                )
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)

@@ -7,8 +7,8 @@ import numpy as np
 
 from funcgrad import _device
 from funcgrad._tensor import Tensor, wrap
-from funcgrad.engine.record import record
 from funcgrad.engine.launch import settle
+from funcgrad.engine.record import record
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import Value, aval_of
 
@@ -51,9 +51,13 @@ def rewritten(op: Op, args, kwargs):
     by_position = [name for name, _, _ in op.parameters]
 
     def fetch(name, x):
-        return x._host() if name in names and isinstance(x, Tensor) else [fetch(name, y) for y in x] if (
-            name in names and isinstance(x, list | tuple) and any(isinstance(y, Tensor) for y in x)
-        ) else x
+        return (
+            x._host()
+            if name in names and isinstance(x, Tensor)
+            else [fetch(name, y) for y in x]
+            if (name in names and isinstance(x, list | tuple) and any(isinstance(y, Tensor) for y in x))
+            else x
+        )
 
     lowered = [fetch(by_position[min(i, len(by_position) - 1)], a) for i, a in enumerate(args)]
     named = {k: fetch(k, a) for k, a in (kwargs or {}).items()}

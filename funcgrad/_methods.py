@@ -63,9 +63,7 @@ def fill_(self: Tensor, value) -> Tensor:
 def zero_(self: Tensor) -> Tensor:
     """Set every element to zero."""
     check_writable(self)
-    made = _operators.record(
-        _operators.op("zeros"), (tuple(self.shape),), {"dtype": self.dtype, "device": self.device}
-    )
+    made = _operators.record(_operators.op("zeros"), (tuple(self.shape),), {"dtype": self.dtype, "device": self.device})
     write(self, made)
     return self
 

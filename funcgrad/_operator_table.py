@@ -7,21 +7,32 @@ A row's letters say in which forms its ops appear: f ``torch.x``, m ``Tensor.x``
 from __future__ import annotations
 
 ROWS = (
-    ("fmio", "", """
+    (
+        "fmio",
+        "",
+        """
         abs absolute acos arccos acosh arccosh asin arcsin asinh arcsinh atan arctan atanh arctanh ceil cos cosh deg2rad
         digamma erf erfc erfinv exp exp2 expm1 fix floor frac i0 lgamma log log10 log1p log2 logit neg negative
         nan_to_num rad2deg reciprocal round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc mvlgamma
         polygamma bitwise_not logical_not conj_physical
-    """),
-    ("fmio", "", """
+    """,
+    ),
+    (
+        "fmio",
+        "",
+        """
         add addbmm addcdiv addcmul addmm addmv addr atan2 arctan2 baddbmm bitwise_and bitwise_or bitwise_xor
         bitwise_left_shift bitwise_right_shift clamp clip clamp_max clamp_min copysign cumprod cumsum div divide
         eq ge gt le lt ne greater greater_equal less less_equal not_equal float_power floor_divide fmod gcd hypot igamma
         igammac index_add index_copy index_fill index_put index_reduce lcm ldexp lerp logical_and logical_or
         logical_xor masked_fill masked_scatter mul multiply nextafter pow put remainder
         renorm scatter scatter_add scatter_reduce sub subtract true_divide xlogy heaviside tril triu
-    """),
-    ("fmo", "", """
+    """,
+    ),
+    (
+        "fmo",
+        "",
+        """
         all amax amin aminmax any argmax argmin argsort bmm cat concat concatenate
         cholesky cholesky_inverse cholesky_solve column_stack cummax cummin diag diff dot dstack
         fmax fmin gather geqrf ger hstack histc histogram index_select inner inverse isneginf isposinf kthvalue logaddexp
@@ -29,8 +40,12 @@ ROWS = (
         nanmedian nanmean nanquantile nansum norm orgqr ormqr outer prod qr quantile row_stack signbit sort stack
         std sum svd take take_along_dim topk trace triangular_solve var vdot vstack polar complex
         bucketize searchsorted cross diagonal_scatter select_scatter slice_scatter renorm_copy
-    """),
-    ("fm", "", """
+    """,
+    ),
+    (
+        "fm",
+        "",
+        """
         allclose_array as_strided_scatter bincount broadcast_to cdist chunk clone corrcoef count_nonzero cov
         detach det diag_embed diagflat diagonal dist dsplit expand_copy flatten flip fliplr flipud
         hsplit imag isclose isfinite isin isinf isnan isreal kron logdet masked_select matrix_exp matrix_power
@@ -40,8 +55,12 @@ ROWS = (
         unique_consecutive unsafe_chunk unsafe_split unsqueeze var_mean view_as_complex view_as_real vsplit where
         adjoint angle argwhere atleast_1d atleast_2d atleast_3d conj narrow_copy cumulative_trapezoid
         gradient trapezoid trapz nanstd smm hspmm istft stft unfold_copy channel_shuffle
-    """),
-    ("f", "", """
+    """,
+    ),
+    (
+        "f",
+        "",
+        """
         addcmul_out bilinear block_diag broadcast_tensors cartesian_prod chain_matmul combinations cosine_similarity
         einsum meshgrid tensordot tril_indices triu_indices vander histogramdd dropout_mask
         pairwise_distance pdist pixel_shuffle pixel_unshuffle celu selu threshold
@@ -50,18 +69,34 @@ ROWS = (
         embedding embedding_bag affine_grid_generator grid_sampler bartlett_window blackman_window hamming_window
         hann_window kaiser_window cosine_embedding_loss ctc_loss hinge_embedding_loss kl_div margin_ranking_loss
         poisson_nll_loss triplet_margin_loss softmax_ log_sigmoid
-    """),
-    ("fmi", "", """
+    """,
+    ),
+    (
+        "fmi",
+        "",
+        """
         relu
-    """),
-    ("fm", "", """
+    """,
+    ),
+    (
+        "fm",
+        "",
+        """
         prelu hardshrink
-    """),
-    ("m", "", """
+    """,
+    ),
+    (
+        "m",
+        "",
+        """
         expand expand_as view view_as reshape_as repeat unfold as_strided T mT mH H new_expand sum_to_size
         type_as_array
-    """),
-    ("n", "", """
+    """,
+    ),
+    (
+        "n",
+        "",
+        """
         linear relu relu6 elu celu selu gelu silu mish hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink
         threshold softplus softsign logsigmoid leaky_relu prelu glu softmax log_softmax softmin normalize sigmoid tanh
         layer_norm group_norm local_response_norm rms_norm
@@ -74,18 +109,30 @@ ROWS = (
         adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
         adaptive_max_pool3d max_unpool1d max_unpool2d max_unpool3d pad interpolate pixel_shuffle pixel_unshuffle
         grid_sample affine_grid fold unfold channel_shuffle
-    """),
-    ("l", "linalg.", """
+    """,
+    ),
+    (
+        "l",
+        "linalg.",
+        """
         cond det eig eigh eigvals eigvalsh householder_product inv inv_ex ldl_factor ldl_solve lstsq lu lu_factor
         lu_solve matrix_exp matrix_norm matrix_power matrix_rank multi_dot norm pinv qr slogdet solve solve_ex
         solve_triangular svd svdvals tensorinv tensorsolve vander vecdot vector_norm cholesky cholesky_ex cross diagonal
         matmul lu_factor_ex ldl_factor_ex
-    """),
-    ("t", "fft.", """
+    """,
+    ),
+    (
+        "t",
+        "fft.",
+        """
         fft ifft fft2 ifft2 fftn ifftn rfft irfft rfft2 irfft2 rfftn irfftn hfft ihfft hfft2 ihfft2 hfftn ihfftn
         fftshift ifftshift
-    """),
-    ("s", "special.", """
+    """,
+    ),
+    (
+        "s",
+        "special.",
+        """
         airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 chebyshev_polynomial_t chebyshev_polynomial_u
         chebyshev_polynomial_v chebyshev_polynomial_w digamma entr erf erfc erfcx erfinv exp2 expit expm1 gammainc
         gammaincc gammaln hermite_polynomial_h hermite_polynomial_he i0 i0e i1 i1e laguerre_polynomial_l
@@ -94,7 +141,8 @@ ROWS = (
         scaled_modified_bessel_k1 shifted_chebyshev_polynomial_t shifted_chebyshev_polynomial_u
         shifted_chebyshev_polynomial_v shifted_chebyshev_polynomial_w sinc softmax spherical_bessel_j0 xlog1py xlogy
         zeta
-    """),
+    """,
+    ),
 )
 """(forms, prefix of the array functions' names, names)."""
 
@@ -129,7 +177,17 @@ GRAD_NAMES = {
     "layer_norm": "NativeLayerNormBackward0", "batch_norm_train": "NativeBatchNormBackward0", "pow": "PowBackward0",
     "square": "PowBackward0", "permute": "PermuteBackward0", "mm": "MmBackward0", "addmm": "AddmmBackward0",
 }  # fmt: skip
-REFLECTED = {"sub", "div", "pow", "floor_divide", "remainder", "bitwise_left_shift", "bitwise_right_shift", "add", "mul"}
+REFLECTED = {
+    "sub",
+    "div",
+    "pow",
+    "floor_divide",
+    "remainder",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
+    "add",
+    "mul",
+}
 DUNDERS = {
     "__add__": "add", "__radd__": "add", "__sub__": "sub", "__mul__": "mul", "__rmul__": "mul", "__truediv__": "div",
     "__floordiv__": "floor_divide", "__mod__": "remainder", "__pow__": "pow", "__matmul__": "matmul", "__neg__": "neg",

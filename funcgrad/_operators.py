@@ -261,13 +261,16 @@ def _put(namespace: dict, name: str, form) -> None:
 
 def _install_dunders() -> None:
     for dunder, name in table.DUNDERS.items():
-        if ops.find(name) is None: continue
+        if ops.find(name) is None:
+            continue
         setattr(Tensor, dunder, _dunder(op(name), swap=False))
     for dunder, name in table.REFLECTED_DUNDERS.items():
-        if ops.find(name) is None: continue
+        if ops.find(name) is None:
+            continue
         setattr(Tensor, dunder, _dunder(op(name), swap=True))
     for dunder, name in table.INPLACE_DUNDERS.items():
-        if ops.find(name) is None: continue
+        if ops.find(name) is None:
+            continue
         setattr(Tensor, dunder, inplace_form(op(name), f"Tensor.{dunder}"))
 
 

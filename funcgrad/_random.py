@@ -33,7 +33,17 @@ def _where(device) -> _device.device:
     return _device.canonical(device) if device is not None else _device.current()
 
 
-def rand(*size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named):
+def rand(
+    *size,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    **named,
+):
     """Uniform numbers from [0, 1).
 
     Example:
@@ -47,7 +57,17 @@ def rand(*size, generator=None, out=None, dtype=None, layout=None, device=None, 
     return _finish(drawn(generator, lambda e: _draws.rand(e, shape, d), _where(device)), requires_grad, out)
 
 
-def randn(*size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named):
+def randn(
+    *size,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    **named,
+):
     """Numbers from the standard normal distribution.
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.randn.html
@@ -67,10 +87,14 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
         low, high = 0, low
     shape, d = _sizes((size,)), dtype or _dtypes.int64
     low, high = int(low), int(high)
-    return _finish(drawn(generator, lambda e: _draws.randint(e, low, high, shape, d), _where(device)), requires_grad, out)
+    return _finish(
+        drawn(generator, lambda e: _draws.randint(e, low, high, shape, d), _where(device)), requires_grad, out
+    )
 
 
-def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def randperm(
+    n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """The integers 0 to n - 1 in random order.
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.randperm.html
@@ -224,5 +248,3 @@ def install() -> dict:
     functions = (rand, randn, randint, randperm, normal, bernoulli, multinomial, poisson, binomial, rand_like, randn_like,
                  randint_like)  # fmt: skip
     return {f.__name__: f for f in functions}
-
-

@@ -411,9 +411,7 @@ def wrap(value: Value) -> Tensor:
 
 def _check_grad(tensor: Tensor, grad: Tensor) -> None:
     if not isinstance(grad, Tensor):
-        raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type '{type(grad).__name__}'"
-        )
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type '{type(grad).__name__}'")
     if grad.shape != tensor.shape:
         raise RuntimeError("assigned grad has data of a different size")
     if grad.dtype is not tensor.dtype:

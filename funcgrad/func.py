@@ -31,7 +31,11 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
     from funcgrad._interop import from_jax
 
     given: dict = {}
-    dicts = parameter_and_buffer_dicts if isinstance(parameter_and_buffer_dicts, tuple | list) else [parameter_and_buffer_dicts]
+    dicts = (
+        parameter_and_buffer_dicts
+        if isinstance(parameter_and_buffer_dicts, tuple | list)
+        else [parameter_and_buffer_dicts]
+    )
     for d in dicts:
         for name, value in d.items():
             if name in given:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from funcgrad import _dtypes, _operators
+from funcgrad import _operators
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.backward import Sweep, straight, where
 from funcgrad.engine.record import record
@@ -118,7 +118,7 @@ def _sequence(x, count: int | None = None) -> list:
 def _cotangents(tensors: list, grads: list) -> list:
     """Check the roots and their cotangents; a scalar root may go without (None stands for ones)."""
     if len(grads) != len(tensors):
-        raise RuntimeError("got {} tensors and {} gradients".format(len(tensors), len(grads)))
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
     for i, (t, g) in enumerate(zip(tensors, grads)):
         if not t.requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
@@ -126,9 +126,7 @@ def _cotangents(tensors: list, grads: list) -> list:
             if t.numel() != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             if t.dtype.is_complex:
-                raise RuntimeError(
-                    f"grad can be implicitly created only for real scalar outputs but got {t.dtype}"
-                )
+                raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype}")
         elif g.shape != t.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
@@ -210,7 +208,3 @@ class _RestoreGrads:
     def __call__(self, program) -> None:
         for tensor, grad in self.undo:
             tensor._grad = grad
-
-
-
-

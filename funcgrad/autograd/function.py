@@ -25,7 +25,9 @@ class FunctionCtx:
         """Keep tensors (or None) for ``backward``, as ``ctx.saved_tensors``."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is of type {type(t).__name__}"
+                )
         self._to_save = tensors
 
     def save_for_forward(self, *tensors) -> None:
@@ -152,7 +154,11 @@ def _op_of(cls) -> Op:
     found = _ops.get(cls)
     if found is None:
         found = _ops[cls] = Op(
-            "function", lambda operands, results: list(results), starts=True, seam=True, grad_name=cls.__name__ + "Backward"
+            "function",
+            lambda operands, results: list(results),
+            starts=True,
+            seam=True,
+            grad_name=cls.__name__ + "Backward",
         )
     return found
 

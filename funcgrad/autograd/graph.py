@@ -55,7 +55,13 @@ def _name(entry: Entry) -> str:
 
 def _matmul_name(entry: Entry) -> str:
     """`matmul` is several functions in PyTorch, by the ranks of its operands."""
-    return "MmBackward0" if len(entry.outs[0][0].shape) == 2 else "UnsafeViewBackward0" if entry.outs[0][0].shape else "DotBackward0"
+    return (
+        "MmBackward0"
+        if len(entry.outs[0][0].shape) == 2
+        else "UnsafeViewBackward0"
+        if entry.outs[0][0].shape
+        else "DotBackward0"
+    )
 
 
 _classes: dict[str, type] = {}
@@ -93,5 +99,3 @@ def _function_at(program: Program, slot: int) -> tuple:
         return (_named(_name(edge.entry))(None, edge.entry), 0)
     entry = maker(program.node.path(), slot)
     return (_named(_name(entry))(program, entry), slot - entry.first)
-
-

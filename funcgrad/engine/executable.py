@@ -88,7 +88,9 @@ class Executable:
                     if p in slice_.entries
                 }
                 given = {i: ct for i, ct in enumerate(cotangents) if ct is not None}
-                return slice_.sweep(self.path, pullbacks, given, [_At(i) if i in given else None for i in range(len(roots))])
+                return slice_.sweep(
+                    self.path, pullbacks, given, [_At(i) if i in given else None for i in range(len(roots))]
+                )
 
             found = self.pulls[key] = (Op("backward", function, differentiable=False), slice_)
         return found
@@ -123,7 +125,9 @@ def _behind(path, makers: dict, slot: int) -> set[int]:
     while starts:
         found = Slice(path, tuple(sorted(starts)), (), None, -1)
         needed.update(found.entries)
-        starts = {s for f in found.frontier if makers[f].op is not None and makers[f].op.seam for s in makers[f].tracked}
+        starts = {
+            s for f in found.frontier if makers[f].op is not None and makers[f].op.seam for s in makers[f].tracked
+        }
     return needed
 
 

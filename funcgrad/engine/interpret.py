@@ -135,5 +135,3 @@ def _scalars(x) -> list[Scalar]:
     if isinstance(x, tuple | list):
         return [s for v in x for s in _scalars(v)]
     return [s for v in x.values() for s in _scalars(v)] if isinstance(x, dict) else []
-
-

@@ -58,7 +58,9 @@ def settle(value: Value) -> None:
     if program is state.program:
         launch("a value was read")
     elif program.failure is not None:
-        raise RuntimeError("this tensor's value was never computed: the program that makes it failed") from program.failure
+        raise RuntimeError(
+            "this tensor's value was never computed: the program that makes it failed"
+        ) from program.failure
     else:
         _settle_from_another_thread(program, value)
     if value.array is None:
@@ -73,7 +75,7 @@ def execute(program: Program, reason: str) -> None:
         _undo(program, RuntimeError("recording was interrupted"))
         return
     alive = tuple([i for i, r in enumerate(slots) if (v := r()) is not None and v.array is None])
-    v = None  # noqa: F841  (the loop's last value must not count as held)
+    v = None
     if not alive and not program.pins:
         program.journal = ()
         program.slots = program.arrays = None
@@ -128,7 +130,11 @@ def _run(program: Program, executable: Executable, holder: list) -> None:
         donated, kept = _split(program, executable)
     else:
         donated, kept = (), arrays
-    numbers = (_vector(program.floats, np.float64), _vector(program.ints, np.int64), _vector(program.complexes, np.complex128))
+    numbers = (
+        _vector(program.floats, np.float64),
+        _vector(program.ints, np.int64),
+        _vector(program.complexes, np.complex128),
+    )
     with jax.enable_x64(True):
         if executable.launches:
             holder.extend(map(executable.function, (donated,), (kept,), *[(n,) for n in numbers]))
@@ -236,7 +242,11 @@ def _settle_from_another_thread(program: Program, value: Value) -> None:
     if executable is None or executable.donates:
         executable = node.executables[key] = Executable(node, (slot,), frozenset(), (), "another thread read a value")
     counts = len([e for e in node.path() if e.op is None])
-    numbers = (_vector(program.floats, np.float64), _vector(program.ints, np.int64), _vector(program.complexes, np.complex128))
+    numbers = (
+        _vector(program.floats, np.float64),
+        _vector(program.ints, np.int64),
+        _vector(program.complexes, np.complex128),
+    )
     with jax.enable_x64(True):
         outputs, _, _ = executable.function((), list(program.arrays[:counts]), *numbers)
     value.array = outputs[0]

@@ -17,6 +17,7 @@ from funcgrad.engine.values import HANDLES, REFS, Aval, Handle, LeafValue, Ref, 
 
 TRUE, FALSE = object(), object()  # keys: True == 1 == 1.0 in Python, but they are different programs
 
+
 class Override(Exception):
     """An operand's class overrides ops (``__torch_function__``); the facade hands the call over to it."""
 
@@ -130,7 +131,9 @@ def add_input(program, value: Value) -> Ref:
     key = aval.tracked if value.requires_grad else aval
     child = node.children.get(key)
     if child is None:
-        child = node.children[key] = Node(node, Entry(None, (), None, (), (), node.slots, ((aval, value.requires_grad),)))
+        child = node.children[key] = Node(
+            node, Entry(None, (), None, (), (), node.slots, ((aval, value.requires_grad),))
+        )
     program.node = child
     slots = program.slots
     index = len(slots)
@@ -289,7 +292,9 @@ def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
         (aval, op.starts or (bool(tracked) and aval.dtype.category >= _dtypes.FLOATING))
         for aval in (aval_of(shape, dtype, device) for shape, dtype in avals)
     )
-    entry = Entry(op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site(), kind=kind)
+    entry = Entry(
+        op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site(), kind=kind
+    )
     if op.bounds is not None:
         entry.flags = bounds.flags(op, args, kwargs, entry)
     numbers = (len(program.floats), len(program.ints), len(program.complexes))
@@ -346,7 +351,8 @@ def abstract(op: Op, key, args, kwargs, reads, avals):
 
 def _key_of_avals(key, by_slot):
     return tuple(
-        by_slot[k.index] if k.__class__ is Ref else _key_of_avals(k, by_slot) if k.__class__ is tuple else k for k in key
+        by_slot[k.index] if k.__class__ is Ref else _key_of_avals(k, by_slot) if k.__class__ is tuple else k
+        for k in key
     )
 
 
@@ -373,7 +379,9 @@ def common_device(avals: list[Aval]):
     for aval in avals:
         if aval.device is device:
             continue
-        if device is None or (zero_dim_cpu := device.type == "cpu" and all(not a.shape for a in avals if a.device is device)):
+        if device is None or (
+            zero_dim_cpu := device.type == "cpu" and all(not a.shape for a in avals if a.device is device)
+        ):
             device = aval.device
         elif not (aval.device.type == "cpu" and not aval.shape) and not zero_dim_cpu:
             raise RuntimeError(
@@ -391,7 +399,7 @@ def user_site() -> str:
     frame = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module != PACKAGE and not module.startswith(PACKAGE + ".") or module.startswith(PACKAGE + ".examples"):
+        if (module != PACKAGE and not module.startswith(PACKAGE + ".")) or module.startswith(PACKAGE + ".examples"):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
     return "?"

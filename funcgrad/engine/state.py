@@ -6,7 +6,6 @@ import threading
 
 from funcgrad.engine import structure
 
-
 # NOTE: [When to launch]
 # A value that leaves funcgrad (item, print, numpy) launches the pending program and waits for it. Otherwise launches
 # come where a training loop repeats itself: after optimizer.step(), and at the first differentiable op after a

@@ -53,7 +53,19 @@ class Op:
         "untracked",
     )
 
-    def __init__(self, name: str, function: Callable, *, differentiable=True, grad_name=None, saves=True, starts=False, seam=False, creates=False, bounds=None):
+    def __init__(
+        self,
+        name: str,
+        function: Callable,
+        *,
+        differentiable=True,
+        grad_name=None,
+        saves=True,
+        starts=False,
+        seam=False,
+        creates=False,
+        bounds=None,
+    ):
         self.name = name
         self.function = function
         self.differentiable = differentiable
@@ -157,7 +169,18 @@ class Entry:
 class Node:
     """A structure: the program recorded along the path from the root to here."""
 
-    __slots__ = ("children", "depth", "entry", "executables", "freed", "numbers", "parent", "path_cache", "slots", "visits")
+    __slots__ = (
+        "children",
+        "depth",
+        "entry",
+        "executables",
+        "freed",
+        "numbers",
+        "parent",
+        "path_cache",
+        "slots",
+        "visits",
+    )
 
     def __init__(self, parent: Node | None, entry: Entry | None, numbers: tuple | None = None):
         self.parent = parent

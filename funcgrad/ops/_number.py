@@ -123,7 +123,7 @@ def cast(x: Array, dtype) -> Array:
     if x.dtype == d:
         return x
     if jnp.issubdtype(x.dtype, jnp.complexfloating) and not jnp.issubdtype(d, jnp.complexfloating):
-        return x != 0 if d == bool else cast(jnp.real(x), dtype)
+        return x != 0 if d.kind == "b" else cast(jnp.real(x), dtype)
     if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(d, jnp.integer) and d.itemsize < 8:
         # PyTorch's C++ casts wrap out-of-range values through a wider integer; XLA's saturate.
         return x.astype(jnp.int64).astype(d)

@@ -129,16 +129,12 @@ class Sequential(_Indexed):
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
-            )
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
-            )
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return self.extend(list(other))
 
     def __mul__(self, times: int) -> Sequential:
@@ -468,7 +464,9 @@ def _listed(items) -> str:
             kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
             where = "" if value.device.type == "cpu" else f" (GPU {value.device.index})"
             size = "x".join(str(n) for n in value.size())
-            lines.append(f"  ({key}): {kind} containing: [{value.type() if kind == 'Tensor' else value.dtype} of size {size}{where}]")
+            lines.append(
+                f"  ({key}): {kind} containing: [{value.type() if kind == 'Tensor' else value.dtype} of size {size}{where}]"
+            )
         else:
             lines.append(f"  ({key}): Object of type: {type(value).__name__}")
     return "\n".join(lines)

@@ -275,7 +275,9 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
             elif a is not None and not isinstance(a, bool):
                 device = a
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
 
         def convert(t: Tensor) -> Tensor:
             return t.to(device=device, dtype=dtype if t.is_floating_point() or t.is_complex() else None)
@@ -377,4 +379,3 @@ def _cast_method(dtype: _dtypes.dtype, doc: str):
 for _name, _dtype in (("float", _dtypes.float32), ("double", _dtypes.float64), ("half", _dtypes.float16),
                       ("bfloat16", _dtypes.bfloat16)):  # fmt: skip
     setattr(Module, _name, _cast_method(_dtype, f"Convert floating parameters and buffers to {_dtype.name}."))
-

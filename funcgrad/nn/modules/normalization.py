@@ -37,26 +37,22 @@ class LocalResponseNorm(Module):
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-class CrossMapLRN2d(Module):
-    """As `LocalResponseNorm`, for ``(N, C, H, W)`` inputs.
+class CrossMapLRN2d(LocalResponseNorm):
+    """As `LocalResponseNorm`, for ``(N, C, H, W)`` inputs and windows with as many channels before as after.
 
     Args:
-        size: how many channels take part.
+        size: how many channels take part; of an even number, one less.
         alpha, beta, k: of the formula.
     """
 
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1):
-        super().__init__()
-        self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.k = k
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__(size, alpha, beta, k)
 
     def forward(self, input):
-        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+        if input.dim() != 4:
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+        width = (self.size - 1) // 2 * 2 + 1
+        return F.local_response_norm(input, width, self.alpha * width / self.size, self.beta, self.k)
 
 
 def _shape(normalized_shape) -> tuple[int, ...]:
@@ -75,10 +71,14 @@ class LayerNorm(Module):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
     """
 
-    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
-
     def __init__(
-        self, normalized_shape, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True, device=None, dtype=None
+        self,
+        normalized_shape,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device=None,
+        dtype=None,
     ):
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
@@ -117,7 +117,9 @@ class RMSNorm(Module):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
     """
 
-    def __init__(self, normalized_shape, eps: float | None = None, elementwise_affine: bool = True, device=None, dtype=None):
+    def __init__(
+        self, normalized_shape, eps: float | None = None, elementwise_affine: bool = True, device=None, dtype=None
+    ):
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
@@ -151,7 +153,15 @@ class GroupNorm(Module):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device=None, dtype=None, *, bias: bool = True
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device=None,
+        dtype=None,
+        *,
+        bias: bool = True,
     ):
         super().__init__()
         if num_channels % num_groups != 0:
@@ -161,7 +171,9 @@ class GroupNorm(Module):
         self.eps = eps
         self.affine = affine
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, Parameter(_empty((num_channels,), device=device, dtype=dtype)) if wanted else None)
+            self.register_parameter(
+                name, Parameter(_empty((num_channels,), device=device, dtype=dtype)) if wanted else None
+            )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
