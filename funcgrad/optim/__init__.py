@@ -1,6 +1,7 @@
 """Optimizers. See https://docs.pytorch.org/docs/stable/optim.html."""
 
 from funcgrad.optim import lr_scheduler as lr_scheduler
+from funcgrad.optim import swa_utils as swa_utils
 from funcgrad.optim._adafactor import Adafactor as Adafactor
 from funcgrad.optim._muon import Muon as Muon
 from funcgrad.optim.adadelta import Adadelta as Adadelta

@@ -1,7 +1,8 @@
 """What L-BFGS remembers, and the direction it computes from that.
 
 PyTorch keeps lists of vectors; as inputs of a compiled program each length would be another program. Here the vectors
-are the rows of two matrices, used as rings, whose room doubles until it is the history's size.
+are the rows of two matrices, used as rings. They have room for the whole history at once if that is little; otherwise
+their room doubles.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from funcgrad import _operators
+from funcgrad import _creation, _operators
 from funcgrad._operators import apply
 from funcgrad._tensor import Tensor
 from funcgrad.engine.structure import SCALAR, STATIC, Op
 from funcgrad.ops._number import Scalar, as_array
 
 _SMALLEST_ROOM = 8
+_LITTLE = 1 << 22  # elements
 
 
 def flattened(arrays):
@@ -92,16 +95,10 @@ def _grown(rows, room: int):
     return jnp.concatenate([rows, jnp.zeros((room - rows.shape[0], *rows.shape[1:]), rows.dtype)])
 
 
-def _zeros(like, room: int):
-    rows = jnp.zeros((room, *like.shape), like.dtype)
-    return rows, rows, rows[:, 0]
-
-
 _FIRST = Op("lbfgs_first", _first, differentiable=False)
 _NEXT = Op("lbfgs_next", _next, differentiable=False)
 _NEXT.kinds = (STATIC, STATIC, STATIC, SCALAR, STATIC, STATIC, STATIC, STATIC, SCALAR, SCALAR)
 _GROW = Op("lbfgs_grow", lambda rows, room: _grown(rows, room), differentiable=False)
-_ZEROS = Op("lbfgs_zeros", _zeros, differentiable=False)
 
 
 class Rows(Sequence):
@@ -174,9 +171,11 @@ class History:
 
     def _make_room(self, like: Tensor) -> None:
         if self.room == 0:
-            self.room = min(_SMALLEST_ROOM, self.size)
-            self.changes, self.steps, self.inverses = apply(_ZEROS, (like, self.room))
-            self.diagonal = like.new_ones(())
+            self.room = self.size if like.numel() * self.size <= _LITTLE else min(_SMALLEST_ROOM, self.size)
+            dtype, size = like.dtype.numpy, like.numel()
+            zeros = [np.zeros(shape, dtype) for shape in ((self.room, size), (self.room, size), (self.room,))]
+            made = [_creation.from_array(x, like.device) for x in (*zeros, np.ones((), dtype))]
+            self.changes, self.steps, self.inverses, self.diagonal = made
         elif self.count == self.room < self.size:
             self.room = min(2 * self.room, self.size)
             rows = self.changes, self.steps, self.inverses
