@@ -53,10 +53,11 @@ def _decompose(A: Array, lower: bool) -> tuple[Array, Array]:
 
 @_decompose.defjvp
 def _decompose_jvp(lower: bool, primals, tangents):
-    # PyTorch's gradient is that of V^H A V with the whole of A, whichever triangle was read. (JAX's own mirrors the
-    # triangles.)
+    # With V and the values of the triangle that was read, and dA made Hermitian, as PyTorch does. (JAX's own rule
+    # decomposes the mean of both triangles again.)
     values, V = _decompose(primals[0], lower)
-    P = adjoint(V) @ tangents[0] @ V
+    dA = (tangents[0] + adjoint(tangents[0])) / 2
+    P = adjoint(V) @ dA @ V
     gaps = values[..., None, :] - values[..., :, None]
     diagonal = jnp.eye(V.shape[-1], dtype=bool)
     dV = V @ jnp.where(diagonal, 0, P / jnp.where(diagonal, 1, gaps).astype(P.dtype))
