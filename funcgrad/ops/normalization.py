@@ -281,21 +281,24 @@ def _check_instance_norm(input: Array, running_mean, running_var, weight, bias) 
 # -- layers and groups ------------------------------------------------------------------------------------------------
 
 
-def _check_normalized_shape(input: Array, normalized_shape, weight, bias, star: str) -> tuple[int, ...]:
+def _check_normalized_shape(input: Array, normalized_shape, weight, bias, name: str) -> tuple[int, ...]:
+    if isinstance(normalized_shape, int):
+        raise TypeError(f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not int")
     shape = as_tuple(normalized_shape)
     if not shape:
         raise RuntimeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
             "but got normalized_shape = []"
         )
-    for name, p in (("weight", weight), ("bias", bias)):
+    for which, p in (("weight", weight), ("bias", bias)):
         if p is not None and p.shape != shape:
             raise RuntimeError(
-                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"Expected {which} to be of same shape as normalized_shape, but got {which} of shape "
                 f"{brackets(p.shape)} and normalized_shape = {brackets(shape)}"
             )
     if input.shape[max(input.ndim - len(shape), 0) :] != shape:
         inner = ", ".join(map(str, shape))
+        star = "" if name == "rms_norm" else ", "
         raise RuntimeError(
             f"Given normalized_shape={brackets(shape)}, expected input with shape [*{star}{inner}], "
             f"but got input of size{brackets(input.shape)}"
@@ -330,7 +333,7 @@ def native_layer_norm(
     input: Array, normalized_shape, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
     """`layer_norm` with the mean and the reciprocal deviation it used, of size 1 in the normalised dimensions."""
-    shape = _check_normalized_shape(input, normalized_shape, weight, bias, ", ")
+    shape = _check_normalized_shape(input, normalized_shape, weight, bias, "layer_norm")
     _check_parameter_dtypes(input, weight, bias)
     _errors.check_dtype("LayerNormKernelImpl", _dtypes.to_dtype(input.dtype), "hf")
     dtype = _stats_dtype(input, weight, bias)
@@ -355,7 +358,7 @@ def rms_norm(input: Array, normalized_shape, weight: Array | None = None, eps: f
         >>> rms_norm(jnp.array([[3.0, 3.0]]), (2,))
         Array([[1., 1.]], dtype=float32)
     """
-    shape = _check_normalized_shape(input, normalized_shape, weight, None, "")
+    shape = _check_normalized_shape(input, normalized_shape, weight, None, "rms_norm")
     _errors.check_dtype("rms_norm", _dtypes.to_dtype(input.dtype), "hfc")
     x, weight = _wide(input, weight)
     axes = tuple(range(input.ndim - len(shape), input.ndim))
