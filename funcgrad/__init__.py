@@ -60,6 +60,10 @@ _here = vars(_sys.modules[__name__])
 _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())
 
+from funcgrad import fft as fft  # noqa: E402
+from funcgrad import func as func  # noqa: E402
+from funcgrad import linalg as linalg  # noqa: E402
+from funcgrad import special as special  # noqa: E402
 from funcgrad import nn as nn  # noqa: E402  (its layers use the ops put in place above)
 from funcgrad import optim as optim  # noqa: E402
 from funcgrad import serialization as serialization  # noqa: E402

@@ -131,11 +131,28 @@ def numel(x: Tensor) -> int:
     return x.numel()
 
 
+def _reshaping(name: str):
+    """``Tensor.squeeze_`` and its like: the tensor itself takes another shape."""
+    view = _operators.op(name)
+
+    def form(self: Tensor, *args, **kwargs) -> Tensor:
+        check_writable(self)
+        out = _operators.record(view, (self, *args), kwargs)
+        self._value = out
+        return self
+
+    form.__name__ = name + "_"
+    form.__doc__ = f"`Tensor.{name}` in place."
+    return form
+
+
 def install() -> dict:
     """Put the methods on Tensor; return those that are functions of ``torch`` too."""
     for method in (contiguous, is_contiguous, copy_, fill_, zero_, clone, is_same_size, equal, allclose, is_nonzero,
                    data_ptr, stride, is_inference, get_device):  # fmt: skip
         setattr(Tensor, method.__name__, method)
+    for name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims"):
+        setattr(Tensor, name + "_", _reshaping(name))
     return {
         f.__name__: f
         for f in (clone, equal, allclose, is_nonzero, is_tensor, is_floating_point, is_complex, numel, is_same_size)

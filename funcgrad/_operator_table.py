@@ -151,6 +151,7 @@ FUNCTIONS_IN_PLACE = {
     "frac", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "reciprocal", "round", "rsqrt", "sigmoid",
     "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "asinh", "acosh", "atanh", "deg2rad", "rad2deg",
 }  # fmt: skip
+PROPERTIES = {"T", "mT", "mH", "H", "real", "imag"}
 NOT_DIFFERENTIABLE = {
     "zeros_like", "ones_like", "full_like", "empty_like", "detach", "heaviside", "isclose", "histc",
     "histogram", "bincount",

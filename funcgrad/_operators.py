@@ -245,7 +245,7 @@ def install() -> None:
                 if letter in NAMESPACES:
                     _put(NAMESPACES[letter], name, plain)
             if "m" in letters and name not in vars(Tensor):
-                setattr(Tensor, name, plain)
+                setattr(Tensor, name, property(plain) if name in table.PROPERTIES else plain)
             if "i" in letters:
                 setattr(Tensor, name + "_", inplace_form(made, f"Tensor.{name}_"))
             if "i" in letters and "f" in letters and name in table.FUNCTIONS_IN_PLACE:

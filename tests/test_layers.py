@@ -13,7 +13,7 @@ LAYERS = [
     (
         "_tensor", "_views", "_operators", "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert",
         "_methods", "_indexing", "_tensor_str", "_interop", "_generator", "_random", "random", "autograd", "_compile",
-        "quasirandom",
+        "quasirandom", "linalg", "fft", "special",
     ),
     ("nn", "_dynamo"),
     ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "amp"),

@@ -1,0 +1,8 @@
+"""Fourier transforms: ``torch.fft``. See https://docs.pytorch.org/docs/stable/fft.html."""
+
+from __future__ import annotations
+
+from funcgrad import _creation, _operators
+
+globals().update(_operators.NAMESPACES["t"])
+globals().update({name: _creation.creation_form(f"fft.{name}") for name in ("fftfreq", "rfftfreq")})

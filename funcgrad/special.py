@@ -1,0 +1,7 @@
+"""Special functions: ``torch.special``. See https://docs.pytorch.org/docs/stable/special.html."""
+
+from __future__ import annotations
+
+from funcgrad import _operators
+
+globals().update(_operators.NAMESPACES["s"])
