@@ -60,13 +60,16 @@ _here = vars(_sys.modules[__name__])
 _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())
 
+from funcgrad import _legacy_types, _settings  # noqa: E402
+from funcgrad import backends as backends  # noqa: E402
+from funcgrad import cuda as cuda  # noqa: E402
 from funcgrad import fft as fft  # noqa: E402
 from funcgrad import func as func  # noqa: E402
 from funcgrad import linalg as linalg  # noqa: E402
-from funcgrad import special as special  # noqa: E402
 from funcgrad import nn as nn  # noqa: E402  (its layers use the ops put in place above)
 from funcgrad import optim as optim  # noqa: E402
 from funcgrad import serialization as serialization  # noqa: E402
+from funcgrad import special as special  # noqa: E402
 from funcgrad import utils as utils  # noqa: E402
 from funcgrad import version as version  # noqa: E402
 from funcgrad._import_hook import install as install  # noqa: E402
@@ -78,3 +81,5 @@ from funcgrad.serialization import save as save  # noqa: E402
 from funcgrad.utils.dlpack import from_dlpack as from_dlpack  # noqa: E402
 from funcgrad.utils.dlpack import to_dlpack as to_dlpack  # noqa: E402
 from funcgrad.version import __version__ as __version__  # noqa: E402
+
+_here.update(_settings.public() | _legacy_types.public())
