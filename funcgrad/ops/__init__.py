@@ -31,7 +31,7 @@ _FAMILIES = {
     "signal.windows": "signal_windows",
     "nn.functional": "activation softmax convolution pooling average_pooling adaptive_pooling normalization "
     "loss_regression loss_classification loss_margin loss_ctc embedding attention recurrent padding upsampling "
-    "folding sampling distance dropout",
+    "folding sampling distance dropout sequences",
 }
 
 
