@@ -50,7 +50,18 @@ def _name(entry: Entry) -> str:
     op = entry.op
     if op.name == "matmul":
         return _matmul_name(entry)
+    if op.name == "getitem":
+        return _index_name(entry)
     return op.grad_name
+
+
+def _index_name(entry: Entry) -> str:
+    """Basic indexing is several functions in PyTorch; the last one applied, by the last item that does anything."""
+    names = {"i": "SelectBackward0", "n": "UnsqueezeBackward0"}
+    for item in reversed(entry.args[1]):
+        if item != ":":
+            return names.get(item, "SliceBackward0")
+    return "AliasBackward0"
 
 
 def _matmul_name(entry: Entry) -> str:
