@@ -95,7 +95,7 @@ def mvlgamma(input: Array, p: int) -> Array:
 
     Example:
         >>> torch.mvlgamma(torch.tensor([3.0]), 2)
-        tensor([1.5963])
+        tensor([1.5502])
     """
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")

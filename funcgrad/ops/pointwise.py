@@ -197,9 +197,9 @@ def _truncate(x: Array) -> Array:
 ceil = _rounding("ceil", lax.ceil, "ceil_vml_cpu", "The smallest integer not below each element; gradient 0.",
                  "torch.ceil(torch.tensor([-0.5, 0.5])) -> tensor([-0., 1.])")  # fmt: skip
 floor = _rounding("floor", lax.floor, "floor_vml_cpu", "The largest integer not above each element; gradient 0.",
-                  "torch.floor(torch.tensor([-0.5, 0.5])) -> tensor([-1., 0.])")  # fmt: skip
+                  "torch.floor(torch.tensor([-0.5, 0.5])) -> tensor([-1.,  0.])")  # fmt: skip
 trunc = _rounding("trunc", _truncate, "trunc_vml_cpu", "Each element's integer part (towards 0); gradient 0.",
-                  "torch.trunc(torch.tensor([-1.5, 1.5])) -> tensor([-1., 1.])")  # fmt: skip
+                  "torch.trunc(torch.tensor([-1.5, 1.5])) -> tensor([-1.,  1.])")  # fmt: skip
 
 
 @in_float32

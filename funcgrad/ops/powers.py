@@ -191,7 +191,7 @@ def logaddexp(input: Array, other: Array) -> Array:
 
     Example:
         >>> torch.logaddexp(torch.tensor([-1000.0]), torch.tensor([-1000.0]))
-        tensor([-999.3069])
+        tensor([-999.3068])
     """
     return _logaddexp(*operands("logaddexp_cpu", "hfc", input, other))
 
