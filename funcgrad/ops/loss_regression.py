@@ -26,6 +26,7 @@ from funcgrad.ops._loss import (
 )
 from funcgrad.ops._number import Array, Scalar, as_array, broadcast, cast, promote
 from funcgrad.ops.arithmetic import _refuse_bool
+from funcgrad.ops.pointwise import abs
 
 # -- distances --------------------------------------------------------------------------------------------------------
 
@@ -104,7 +105,7 @@ def l1_loss(
     if weight is None:
         reduction = reduction_name(reduction, size_average, reduce)
     delta, d = _difference(input, target)
-    loss, d = jnp.abs(delta), d.to_real()
+    loss, d = abs(delta), d.to_real()
     return reduced(loss, reduction, d) if weight is None else _weighted(loss, d, input, weight, reduction, True)
 
 
