@@ -10,7 +10,7 @@ from funcgrad import _views, ops
 from funcgrad._tensor import Tensor
 from funcgrad.engine.record import Override, record
 from funcgrad.engine.state import state
-from funcgrad.engine.structure import SCALAR, Op
+from funcgrad.engine.structure import Op
 from funcgrad.engine.values import Value
 from funcgrad.ops.index_bounds import INDEX_BOUNDS
 
@@ -39,9 +39,8 @@ def _make_op(name: str) -> Op:
         saves=short not in table.SAVES_NOTHING,
         creates=short in table.CREATES,
         bounds=INDEX_BOUNDS.get(short),
+        reflected=short in table.REFLECTED,
     )
-    if short in table.REFLECTED:
-        made.kinds = (SCALAR, *made.kinds[1:])
     return made
 
 

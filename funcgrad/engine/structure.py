@@ -33,6 +33,7 @@ class Op:
         data_dependent: the shape of its result depends on values.
         seam: gradients do not flow through it by themselves: a user's Function.
         bounds: gives the checks of a call's index arrays (`engine.bounds`), or None.
+        reflected: its first operand may be a Python number too (``2 - x``).
         untracked: stands for the op in keys recorded with gradients switched off.
     """
 
@@ -47,6 +48,7 @@ class Op:
         "kinds",
         "name",
         "parameters",
+        "reflected",
         "saves",
         "seam",
         "starts",
@@ -65,6 +67,7 @@ class Op:
         seam=False,
         creates=False,
         bounds=None,
+        reflected=False,
     ):
         self.name = name
         self.function = function
@@ -76,10 +79,19 @@ class Op:
         self.creates = creates
         self.data_dependent = getattr(function, "data_dependent", False)
         self.bounds = bounds
+        self.reflected = reflected
         self.untracked = object()
-        self.parameters = _parameters(function)
+
+    def __getattr__(self, name: str):
+        # Signatures are read when an op is first used: reading all of them would take a fifth of the import.
+        if name not in ("parameters", "keywords", "kinds"):
+            raise AttributeError(name)
+        self.parameters = _parameters(self.function)
         self.keywords = {name: kind for name, kind, _ in self.parameters}
         self.kinds = _positional_kinds(self.parameters)
+        if self.reflected:
+            self.kinds = (SCALAR, *self.kinds[1:])
+        return getattr(self, name)
 
     def __repr__(self) -> str:
         return self.name

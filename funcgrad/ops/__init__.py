@@ -51,11 +51,17 @@ NAMESPACES[""] += NAMESPACES["nn.functional"]
 NAMESPACES["nn.functional"] = NAMESPACES["nn.functional"] + NAMESPACES[""]
 
 
+def _named(families: list) -> dict:
+    found: dict = {}
+    for family in reversed(families):
+        found.update({name: f for name, f in vars(family).items() if callable(f)})
+    return found
+
+
+_FUNCTIONS = {namespace: _named(families) for namespace, families in NAMESPACES.items()}
+
+
 def find(name: str):
     """The array function for PyTorch's name: ``linalg.x``, ``fft.x``, ``special.x``, ``nn.functional.x`` or ``x``."""
     namespace, _, last = name.rpartition(".")
-    for family in NAMESPACES.get(namespace, ()):
-        function = vars(family).get(last)
-        if callable(function):
-            return function
-    return None
+    return _FUNCTIONS.get(namespace, {}).get(last)
