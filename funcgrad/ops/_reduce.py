@@ -6,6 +6,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from funcgrad.ops._number import Array, cast
@@ -86,10 +87,11 @@ def _shared_jvp(axes, nan_ties, primals, tangents):
     tie = x == value
     if nan_ties:
         tie = tie | (jnp.isnan(x) & jnp.isnan(value))
-    # A product, not a choice: with no tie (a NaN result) the gradient is 0 / 0 everywhere, as PyTorch's is.
     tie = wide(cast(tie, x.dtype))
-    change = total(tie * wide(tangents[1]), axes, keepdim=True)
-    return value, cast(change / total(tie, axes, keepdim=True), x.dtype)
+    count = total(tie, axes, keepdim=True)
+    # With no tie (a NaN result) PyTorch's share is 0 / 0; said in so many words, or XLA takes 0 times it for 0.
+    share = jnp.where(count == 0, jnp.full((), np.nan, tie.dtype), tie / count)
+    return value, cast(total(share * wide(tangents[1]), axes, keepdim=True), x.dtype)
 
 
 def shared(value: Array, x: Array, axes: tuple[int, ...], nan_ties: bool = False) -> Array:
