@@ -155,10 +155,13 @@ def test_folders_archives_and_missing_files(tmp_path):
 def test_an_interrupt_from_outside_ends_the_program(tmp_path):
     path = program(tmp_path, "import sys, time; print('on', flush=True); time.sleep(30)")
     command = [sys.executable, "-m", "funcgrad", path]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
-    assert process.stdout.readline() == b"on\n"
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    # A shell's background job ignores SIGINT, and so would its children.
+    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=ENVIRONMENT, **pipes, **heeding) as process:
+        assert process.stdout.readline() == b"on\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT and err.endswith(b"KeyboardInterrupt\n") and b"_run_program" not in err
 
 
