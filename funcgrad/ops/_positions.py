@@ -22,7 +22,7 @@ def dtype_of(x: Array) -> _dtypes.dtype:
     return _dtypes.to_dtype(x.dtype)
 
 
-def narrow(index: Array, size: int) -> Array:
+def in_32_bits(index: Array, size: int) -> Array:
     """`index` in 32 bits where `size` allows: 64-bit positions make gathers and scatters up to twice as slow."""
     return index.astype(jnp.int32) if size < 2**31 else index.astype(jnp.int64)
 
@@ -35,9 +35,9 @@ def flat_positions(index: Array, dim: int, shape: tuple[int, ...]) -> Array:
     size = 1
     for n in shape:
         size *= n
-    position, step = narrow(jnp.zeros((), jnp.int32), size), 1
+    position, step = in_32_bits(jnp.zeros((), jnp.int32), size), 1
     for d in reversed(range(len(shape))):
-        at = narrow(index, size) if d == dim else lax.broadcasted_iota(position.dtype, index.shape, d)
+        at = in_32_bits(index, size) if d == dim else lax.broadcasted_iota(position.dtype, index.shape, d)
         position = position + at * step
         step *= shape[d]
     return position

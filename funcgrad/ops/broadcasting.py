@@ -86,7 +86,7 @@ def broadcast_shapes(*shapes) -> tuple[int, ...]:
     Raises:
         RuntimeError: the shapes do not fit, or a size is negative.
     """
-    shapes = [as_tuple(s) for s in shapes]
+    shapes = [as_tuple(s) if hasattr(s, "__iter__") else (s,) for s in shapes]
     ndim = max(map(len, shapes), default=0)
     result = [1] * ndim
     for k, shape in enumerate(shapes):

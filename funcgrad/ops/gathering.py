@@ -21,7 +21,7 @@ from funcgrad.ops._positions import (
     dtype_of,
     exceeds,
     flat_positions,
-    narrow,
+    in_32_bits,
 )
 from funcgrad.ops._sizes import as_tuple, brackets
 
@@ -72,7 +72,7 @@ def index_select(input: Array, dim, index: Array):
         if index.size != 1:
             raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
         return input
-    index = narrow(index.reshape(-1), input.shape[dim])
+    index = in_32_bits(index.reshape(-1), input.shape[dim])
     if not input.size:
         return jnp.zeros((*input.shape[:dim], index.size, *input.shape[dim + 1 :]), input.dtype)
     return input.at[along(dim, index)].get(**PROMISE)
@@ -90,7 +90,7 @@ def take(input: Array, index: Array):
         if index.size:
             raise IndexError("take(): tried to take from an empty tensor")
         return jnp.zeros(index.shape, input.dtype)
-    return input.reshape(-1).at[narrow(jnp.where(index < 0, index + input.size, index), input.size)].get(**PROMISE)
+    return input.reshape(-1).at[in_32_bits(jnp.where(index < 0, index + input.size, index), input.size)].get(**PROMISE)
 
 
 def take_along_dim(input: Array, indices: Array, dim=None):
@@ -191,7 +191,7 @@ def _rewrite_masked_select(input, mask):
 def _take_broadcast(input: Array, shape, positions: Array) -> Array:
     """The elements at `positions` of `input` broadcast to `shape` and made flat."""
     flat = jnp.broadcast_to(input, shape).reshape(-1)
-    return flat.at[narrow(positions, flat.size)].get(**PROMISE) if flat.size else flat
+    return flat.at[in_32_bits(positions, flat.size)].get(**PROMISE) if flat.size else flat
 
 
 @_marks.depends_on_values("mask", rewrite=_rewrite_masked_select)

@@ -23,7 +23,7 @@ from funcgrad.ops._positions import (
     dtype_of,
     exceeds,
     flat_positions,
-    narrow,
+    in_32_bits,
 )
 from funcgrad.ops._sizes import brackets
 from funcgrad.ops.scatter_reductions import add_at, reduce_at
@@ -165,7 +165,7 @@ def index_add(input: Array, dim, index: Array, source: Array, *, alpha: Scalar =
     if isinstance(alpha, Number) or alpha != 1:
         check_value(alpha, input)
         source = source * as_array(alpha, input.dtype) if input.dtype != bool else source & as_array(alpha, bool)
-    return add_at(x, along(dim, narrow(_vector(index), x.shape[dim])), source).reshape(input.shape)
+    return add_at(x, along(dim, in_32_bits(_vector(index), x.shape[dim])), source).reshape(input.shape)
 
 
 def index_copy(input: Array, dim, index: Array, source: Array):
@@ -177,7 +177,7 @@ def index_copy(input: Array, dim, index: Array, source: Array):
     dim = wrap_dim(dim, input.ndim)
     _check_index_copy(input, dim, index, source)
     x, source = _vector(input), _vector(source)
-    at = along(dim, narrow(_vector(index), x.shape[dim]))
+    at = along(dim, in_32_bits(_vector(index), x.shape[dim]))
     return x.at[at].set(source, unique_indices=True, **PROMISE).reshape(input.shape)
 
 
@@ -231,7 +231,7 @@ def index_fill(input: Array, dim, index: Array, value: Array | Scalar):
     check_value(value, input)
     x, index = _vector(input), _vector(index)
     n = x.shape[dim]
-    at = narrow(jnp.where(index < 0, index + n, index), n)
+    at = in_32_bits(jnp.where(index < 0, index + n, index), n)
     # A select, so that a position named twice does not count twice in the gradient of `value`.
     touched = jnp.zeros(n, bool).at[at].set(jnp.ones((), bool), **PROMISE)
     touched = jnp.expand_dims(touched, [d for d in range(x.ndim) if d != dim])
@@ -288,7 +288,7 @@ def put(input: Array, index: Array, source: Array, accumulate=False):
     if not index.size:
         return input
     flat, index = input.reshape(-1), index.reshape(-1)
-    at = (narrow(jnp.where(index < 0, index + flat.size, index), flat.size),)
+    at = (in_32_bits(jnp.where(index < 0, index + flat.size, index), flat.size),)
     source = source.reshape(-1)
     new = add_at(flat, at, source) if accumulate else flat.at[at].set(source, unique_indices=True, **PROMISE)
     return new.reshape(input.shape)
@@ -345,7 +345,7 @@ def masked_scatter(input: Array, mask: Array, source: Array):
     if not math.prod(shape) or not source.size:
         return jnp.broadcast_to(input, shape)
     mask = jnp.broadcast_to(mask, shape)
-    order = jnp.cumsum(mask.reshape(-1), dtype=narrow(jnp.zeros((), jnp.int32), mask.size).dtype) - 1
+    order = jnp.cumsum(mask.reshape(-1), dtype=in_32_bits(jnp.zeros((), jnp.int32), mask.size).dtype) - 1
     order = jnp.clip(order, 0, source.size - 1)
     taken = source.reshape(-1).at[order].get(**PROMISE).reshape(shape)
     return jnp.where(mask, taken, input)
