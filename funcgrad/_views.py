@@ -185,16 +185,42 @@ _grafted = _make_grafted()
 _GRAFT = Op("alias", _graft)
 
 
-def replace_all(tensors: list, values: list[Value]) -> None:
-    """Make many tensors hold new values at once, as an optimizer does: one note of how to undo it all."""
+def replace_all(tensors: list, values: list[Value], positions: list[int] | None = None) -> None:
+    """Make many tensors hold new values at once, as an optimizer does: one note of how to undo it all.
+
+    Args:
+        positions: where among the program's inputs each tensor's present value stands, if all of them do.
+    """
     program = state.program
-    program.journal.append(_RestoreAll(tensors, program))
+    program.journal.append(_RestoreAll(tensors, program) if positions is None else _RestoreInputs(tensors, positions))
     for tensor, value in zip(tensors, values):
-        leaf = tensor._leaf
         if tensor._made is not None or tensor._views:
             write(tensor, value)
         else:
+            leaf = tensor._leaf
             tensor._value = value if leaf is None or not tensor._value.requires_grad else LeafValue(value, leaf)
+
+
+class _RestoreInputs:
+    """As `_Restore`, for tensors that live on in any case and whose values were inputs of the program."""
+
+    __slots__ = ("positions", "tensors")
+
+    def __init__(self, tensors: list, positions: list[int]):
+        self.tensors = tensors
+        self.positions = positions
+
+    def written(self) -> list:
+        """The tensors it is about."""
+        return self.tensors
+
+    def __call__(self, program) -> None:
+        for tensor, position in zip(self.tensors, self.positions):
+            now = tensor._value
+            origin = program.edges.get(program.inputs[position])
+            tensor._value = Value(program.arrays[position], now.aval, None, None, now.requires_grad, origin)
+            if tensor._views:
+                _outdate(tensor, None)
 
 
 class _RestoreAll:

@@ -103,7 +103,10 @@ class LeafValue(Value):
     __slots__ = ("raw",)
 
     def __init__(self, raw: Value, leaf):
-        super().__init__(None, raw.aval, None, None, True, leaf)
+        self.array = self.program = self.ref = None
+        self.aval = raw.aval
+        self.requires_grad = True
+        self.origin = leaf
         self.raw = raw
 
 

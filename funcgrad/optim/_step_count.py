@@ -9,37 +9,52 @@ from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.values import HANDLES, Value, aval_of
 
 
+class Clock:
+    """The count of parameters that are stepped together.
+
+    Attributes:
+        count: the number of steps.
+        looked_at: whether somebody has seen (and may have written) one of the tensors since.
+    """
+
+    __slots__ = ("count", "looked_at")
+
+    def __init__(self, count: float = 0.0):
+        self.count = count
+        self.looked_at = False
+
+
 class StepCount(Tensor):
     """A zero-dimensional tensor whose value is made when somebody looks at it.
 
     An array per parameter would cost a training step more than its arithmetic. Writing to it works as for any tensor:
     the optimizer finds another value there than the one it had shown.
-
-    Attributes:
-        count: the number of steps.
     """
 
-    __slots__ = ("_shown", "count")
+    __slots__ = ("_shown", "clock")
     _is_plain = True  # checkpoints hold an ordinary tensor
 
     def __new__(cls, count: float = 0.0):
         made = object.__new__(cls)
         made._value = made._shown = None
-        made.count = count
+        made.clock = Clock(count)
         return made
 
     def _refresh(self) -> Value:
         dtype = np.float64 if _dtypes.default_dtype() is _dtypes.float64 else np.float32
-        array = np.array(self.count, dtype)
+        array = np.array(self.clock.count, dtype)
+        self.clock.looked_at = True
         value = self._value = self._shown = Value(array, aval_of((), array.dtype, _device.CPU))
         return value
 
     def read(self) -> float:
         """The count, after a look at what the user may have written."""
+        count = self.clock.count
         if self._value is not self._shown:
-            self.count = float(self.item())
+            count = float(self.item())
+            self.clock = Clock(count)
         self._value = self._shown = None
-        return self.count
+        return count
 
     def __repr__(self, *, tensor_contents=None) -> str:
         return repr(wrap(self._read()))
@@ -47,11 +62,11 @@ class StepCount(Tensor):
     __str__ = __repr__
 
     def __deepcopy__(self, memo) -> StepCount:
-        copy = memo[id(self)] = StepCount(self.read())
+        copy = memo[id(self)] = StepCount(float(self.item()))
         return copy
 
     def __reduce_ex__(self, protocol: int):
-        return StepCount, (self.read(),)
+        return StepCount, (float(self.item()),)
 
     __hash__ = Tensor.__hash__
 

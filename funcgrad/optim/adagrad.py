@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from funcgrad.optim import _checks as check
+from funcgrad.optim._plan import make_states
 from funcgrad.optim._recorded_step import RecordedOptimizer
 
 
@@ -63,7 +64,7 @@ class Adagrad(RecordedOptimizer):
         super().__init__(params, defaults)
         check.fused(fused, foreach, differentiable)
         for group in self.param_groups:
-            self._make_states(group, self._rule(group)[0], group["params"])
+            make_states(self, group, self._rule(group)[0], group["params"])
 
     def share_memory(self) -> None:
         """Accepted: values are never written in place."""

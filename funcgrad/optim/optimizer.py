@@ -97,6 +97,8 @@ class Optimizer:
             self.add_param_group(group)
 
     def _make_registries(self) -> None:
+        self._plans: dict = {}  # how each group was stepped last, and with which options: see `_recorded_step`
+        self._known_rules: dict = {}
         for name in _HOOKS:
             self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
 
