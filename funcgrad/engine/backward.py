@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from funcgrad.engine import anomaly, bounds
+from funcgrad.engine.launch import launch
 from funcgrad.engine.record import add_input, new_values, record, user_site
 from funcgrad.engine.slices import Slice
 from funcgrad.engine.state import Program, state
@@ -77,6 +79,8 @@ def straight(root: Value, retain: bool) -> list[tuple[Leaf, Value]] | None:
     program = state.program
     if root.program is not program or root.array is not None or root.origin is not None or program.seams:
         return None
+    if anomaly.detecting():
+        return None
     key = (_VJP, root.ref, retain)
     node = program.node.children.get(key)
     if node is None:
@@ -131,6 +135,9 @@ class Sweep:
         while self.pending:
             program = max(self.pending, key=lambda p: p.serial)
             self._through(program, self.pending.pop(program))
+        if anomaly.detecting() and state.capture is None:
+            launch("a backward() under anomaly detection ended")
+            bounds.look(wait=True)
 
     def _through(self, program: Program, flowing: dict) -> None:
         """Carry cotangents through one program, from its roots to its inputs, stopping at each seam."""
@@ -198,7 +205,7 @@ class Sweep:
         captures, targets = self._asked(program, below, high)
         if program is state.program:
             results, slice_ = self._pending_region(program, flowing, captures, targets, low)
-        elif self.create:
+        elif self.create or anomaly.detecting():
             return self._rematerialise(program, flowing)
         else:
             results, slice_ = self._launched_region(program, flowing, captures, targets, low)
@@ -224,7 +231,7 @@ class Sweep:
         if state.program is not program:
             return self._launched_region(program, flowing, captures, targets, low)
         tracked = self.create and state.grad
-        key = (_VJP, roots, cotangents, captures, targets, low, tracked, self.retain)
+        key = (_VJP, roots, cotangents, captures, targets, low, tracked, self.retain, anomaly.detecting())
         node = program.node.children.get(key)
         if node is None:
             node = _new_region(program, key, roots, cotangents, captures, targets, low, tracked, self.retain)
@@ -283,6 +290,9 @@ def _new_region(program, key, roots, cotangents, captures, targets, low, tracked
     carried = tuple(s for s in reads if s in requires) if tracked else ()
     outs = tuple((slice_.avals[s], bool(carried)) for s in slice_.results)
     entry = Entry(_VJP, cotangents, None, reads, carried, parent.slots, outs, list, slice_, user_site())
+    if anomaly.detecting():
+        slice_.watched = True
+        entry.flags = anomaly.flags_of(path, slice_)
     node = parent.children[key] = Node(parent, entry)
     if not retain:
         node.freed = parent.freed | frozenset(slice_.entries)

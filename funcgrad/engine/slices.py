@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from funcgrad.engine import anomaly
 from funcgrad.engine.structure import Entry
 
 
@@ -18,10 +19,11 @@ class Slice:
         reads: every slot that recomputing the slice needs from outside it.
     """
 
-    __slots__ = ("avals", "captures", "entries", "frontier", "reads", "roots")
+    __slots__ = ("avals", "captures", "entries", "frontier", "reads", "roots", "watched")
 
     def __init__(self, path, roots, captures, targets, low: int):
         self.roots = roots
+        self.watched = False  # whether its gradients are looked at for NaN
         makers = {e.first + i: p for p, e in enumerate(path) for i in range(len(e.outs))}
         allowed = _leading_to(path, set(targets) | set(captures)) if targets is not None else None
         self.entries, live = _swept(path, roots, allowed, low)
@@ -54,8 +56,10 @@ class Slice:
                     captured[entry.first + i] = ct
                 if grad:
                     arrived.append(jnp.zeros(aval.shape, aval.dtype.numpy) if ct is None else ct)
-            for slot, ct in zip(entry.tracked, pullbacks[position](arrived)):
+            for k, (slot, ct) in enumerate(zip(entry.tracked, pullbacks[position](arrived))):
                 _accumulate(flowing, slot, ct)
+                if self.watched:
+                    anomaly.note(env, self, position, k, ct)
         values = [captured.get(s, flowing.get(s)) for s in self.captures] + [flowing.get(s) for s in self.frontier]
         avals = [self.avals[s] for s in self.results]
         return [jnp.zeros(a.shape, a.dtype.numpy) if v is None else v for v, a in zip(values, avals)]
