@@ -19,6 +19,7 @@ CALLS = {
     "embedding_bag offsets": lambda v: (T([0, 1]), ONES(3, 2), T([0, abs(v)])),
     "one_hot": lambda v: (T([0, v]), 3),
     "binary_cross_entropy": lambda v: (T([0.5, float(v)]), ONES(2)),
+    "binary_cross_entropy target": lambda v: (ONES(2), T([0.5, float(v)])),
     "gaussian_nll_loss": lambda v: (ONES(2), ONES(2), T([1.0, v])),
     "ctc_loss frames": lambda v: (ONES(4, 2, 3), T([[1, 2], [1, 2]]), T([4, v]), T([1, 1])),
     "ctc_loss labels": lambda v: (ONES(4, 2, 3), T([[1, 2], [1, 2]]), T([4, 4]), T([1, v])),

@@ -14,7 +14,7 @@ from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
 from funcgrad.ops._elementwise import HALVES, derivatives, document, is_half
 from funcgrad.ops._number import Array, Scalar, as_array, cast
-from funcgrad.ops.pointwise import _abs, abs
+from funcgrad.ops.pointwise import abs
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -335,7 +335,9 @@ def softplus(input: Array, beta: Scalar = 1.0, threshold: Scalar = 20.0) -> Arra
 
 def log_sigmoid(x: Array) -> Array:
     """``log(sigmoid(x))`` of a floating array, without overflow."""
-    return jnp.minimum(x, 0) - jnp.log1p(jnp.exp(-_abs(x)))
+    # Selected rather than by min and |x|, whose derivatives at 0 would spoil the second derivative there.
+    negative = x < 0
+    return jnp.where(negative, x, jnp.zeros((), x.dtype)) - jnp.log1p(jnp.exp(jnp.where(negative, x, -x)))
 
 
 def softsign(input: Array) -> Array:

@@ -93,9 +93,12 @@ def _one_hot(tensor, num_classes=-1) -> list[Check]:
     return [Check(tensor, 0, math.inf if num_classes == -1 else num_classes, error)]
 
 
-def _binary_cross_entropy(input, *args, **kwargs) -> list[Check]:
-    error = _error(RuntimeError, "all elements of input should be between 0 and 1")
-    return [Check(input, 0.0, 1.0, error, closed=True)]
+def _binary_cross_entropy(input, target, *args, **kwargs) -> list[Check]:
+    def check(name: str, x) -> Check:
+        error = _error(RuntimeError, f"all elements of {name} should be between 0 and 1")
+        return Check(x, 0.0, 1.0, error, closed=True)
+
+    return [check("input", input), check("target", target)]
 
 
 def _gaussian_nll_loss(input, target, var, *args, **kwargs) -> list[Check]:
