@@ -45,8 +45,7 @@ def vecdot(x: Array, y: Array, *, dim: int = -1) -> Array:
         return _dot(x, y, "vdot")
     axis = wrap_dim(dim, max(x.ndim, y.ndim))
     broadcast_shapes(x.shape, y.shape)
-    x, y = (v.astype(wide_type(v)) for v in (x, y))
-    product = x * y
+    product = x.astype(wide_type(x)) * y.astype(wide_type(y))
     return (jnp.sum(product, axis=axis) if product.ndim else product).astype(y.dtype)
 
 

@@ -42,8 +42,7 @@ def vector_norm(x: Array, ord: float = 2, dim=None, keepdim: bool = False, *, dt
     _check_not_empty(x, ord, dims)
     x = _convert("linalg.vector_norm", x, dtype)
     result_dtype = dtype_of(x).to_real()
-    if x.ndim == 0:
-        return _vector_norm(x[None], float(ord), (0,), False).astype(result_dtype.numpy)
+    x, axes, keepdim = (x, axes, keepdim) if x.ndim else (x[None], (0,), False)
     out = _vector_norm(x.astype(wide_type(x)), float(ord), axes, keepdim)
     return out.astype(result_dtype.numpy)
 
