@@ -93,30 +93,30 @@ def _check_positive(ndim: int, kernel, stride, dilation) -> None:
             raise RuntimeError(f"{what} should be greater than zero, but got {_labelled(letters, prefix, values)}")
 
 
-def _check_input(name: str, input: Array, ndim: int) -> None:
-    """The input has the right rank and no empty dimension but the batch."""
-    ranked = input.ndim in (ndim + 1, ndim + 2)
-    if ndim == 3:
-        inner = input.shape[1:] if input.ndim == 5 else input.shape
-        if ranked and 0 in inner:
-            raise RuntimeError(
-                f"{name}_out_cpu_template(): Expected input's non-batch dimensions to have positive length, but input "
-                f"has a shape of {brackets(input.shape)} and non-batch dimension {inner.index(0)} has length zero!"
-            )
-    if not ranked:
-        if name == "avg_pool2d" and input.ndim < 3:
-            bound = max(input.ndim, 1)
-            raise IndexError(f"Dimension out of range (expected to be in range of [-{bound}, {bound - 1}], but got -3)")
-        raise RuntimeError(f"non-empty {_RANKS[ndim]} (batch mode) tensor expected for input")
+def _check_rank(name: str, input: Array, ndim: int) -> None:
+    if input.ndim in (ndim + 1, ndim + 2):
+        return
+    if name == "avg_pool2d" and input.ndim < 3:
+        bound = max(input.ndim, 1)
+        raise IndexError(f"Dimension out of range (expected to be in range of [-{bound}, {bound - 1}], but got -3)")
+    raise RuntimeError(f"non-empty {_RANKS[ndim]} (batch mode) tensor expected for input")
 
 
-def _check_empty(input: Array, ndim: int) -> None:
+def _check_empty(name: str, input: Array, ndim: int) -> None:
+    """No dimension but the batch is empty."""
     inner = input.shape[1:] if input.ndim == ndim + 2 else input.shape
-    if 0 in inner:
+    if 0 not in inner:
+        return
+    if ndim == 3:
+        kernel = "max_pool3d_with_indices" if name == "max_pool3d" else name
         raise RuntimeError(
-            f"Expected {_RANKS[ndim]} (batch mode) tensor with optional 0 dim batch size for input, "
-            f"but got:{brackets(input.shape)}"
+            f"{kernel}_out_cpu_template(): Expected input's non-batch dimensions to have positive length, but input "
+            f"has a shape of {brackets(input.shape)} and non-batch dimension 0 has length zero!"
         )
+    raise RuntimeError(
+        f"Expected {_RANKS[ndim]} (batch mode) tensor with optional 0 dim batch size for input, "
+        f"but got:{brackets(input.shape)}"
+    )
 
 
 def axes(
@@ -124,11 +124,11 @@ def axes(
 ) -> tuple[Axis, ...]:
     """The windows along each of the last `ndim` axes of `input`, all arguments checked."""
     arguments = window_arguments(name, ndim, kernel_size, stride, padding, dilation)
-    _check_input("max_pool3d_with_indices" if name == "max_pool3d" else name, input, ndim)
+    _check_rank(name, input, ndim)
     kernel, stride, padding, dilation = arguments
     check_padding(*arguments)
     _check_positive(ndim, kernel, stride, dilation)
-    _check_empty(input, ndim)
+    _check_empty(name, input, ndim)
     sizes = input.shape[-ndim:]
     result = tuple(Axis.of(*numbers, ceil_mode) for numbers in zip(sizes, *arguments))
     if name == "avg_pool3d" and any(n + 2 * p < k for n, p, k in zip(sizes, padding, kernel)):

@@ -97,7 +97,8 @@ def _check_numbers(stride, padding, dilation, output_padding) -> None:
     if min(stride) <= 0:
         raise RuntimeError("non-positive stride is not supported")
     if min(dilation) <= 0:
-        raise RuntimeError(f"dilation should be greater than zero, but got {brackets(dilation)}")
+        shown = "" if min(dilation) < 0 else f", but got {brackets(dilation)}"
+        raise RuntimeError(f"dilation should be greater than zero{shown}")
 
 
 def _times(sizes) -> str:
@@ -216,6 +217,9 @@ def _string_padded(input: Array, weight: Array, bias, stride, padding: str, dila
 def _batched(name: str, ndim: int, input: Array, weight: Array, *arguments) -> Array:
     """`_prepare` for an input with or without a batch dimension."""
     _check_input(name, input, ndim)
+    bias, *numbers, groups, transposed = arguments
+    numbers = [n if isinstance(n, list | tuple | str) else (n,) * ndim for n in numbers]
+    arguments = (bias, *numbers, groups, transposed)
     if input.ndim == ndim + 1:
         return _prepare(input[None], weight, *arguments)[0]
     return _prepare(input, weight, *arguments)
