@@ -1,0 +1,179 @@
+"""Which parameters of a group are stepped together, remembered from one step to the next.
+
+NOTE: [Parameters of different age] PyTorch counts the steps of each parameter and skips parameters without a gradient.
+Parameters of one group with the same count are stepped together; others (unfrozen later) by another entry of the same
+program. Where PyTorch keeps no count (SGD), a parameter's first step has age 0 and all later ones age 1.
+"""
+
+from __future__ import annotations
+
+from operator import is_
+from typing import Any
+
+from funcgrad import _creation, _views
+from funcgrad._tensor import Tensor
+from funcgrad.engine.capture import later
+from funcgrad.engine.record import record
+from funcgrad.engine.repeat import Repeat
+from funcgrad.engine.state import state as thread
+from funcgrad.optim._rule import Rule
+from funcgrad.optim._step_count import Clock, StepCount
+
+
+class Plan:
+    """How a group with certain parameters to step is stepped."""
+
+    def __init__(self, optimizer, group: dict[str, Any], rule: Rule, params: list[Tensor]):
+        self.rule = rule
+        self.params = params
+        self.counted = optimizer.counted
+        self.mark = "step" if self.counted else rule.names[0] if rule.names else None
+        self.entries = [optimizer.state[p] for p in params] if self.mark else []
+        ages = self._ages(optimizer, group) if self.mark else [0.0] * len(params)
+        cohorts: dict[tuple, list[int]] = {}
+        for i, (p, age) in enumerate(zip(params, ages)):
+            cohorts.setdefault((age, p.device), []).append(i)
+        self.cohorts = [Cohort(self, at, age) for (age, _), at in cohorts.items()]
+
+    def _ages(self, optimizer, group: dict[str, Any]) -> list[float]:
+        """How often each parameter was stepped; makes the state of those that have none."""
+        new = [i for i, entry in enumerate(self.entries) if entry.get(self.mark) is None]
+        if new:
+            make_states(optimizer, group, self.rule, [self.params[i] for i in new])
+        if not self.counted:
+            return [0.0 if i in set(new) else 1.0 for i in range(len(self.params))]
+        return [_age(entry) for entry in self.entries]
+
+    def holds(self, rule: Rule, params: list[Tensor], state: dict) -> bool:
+        """Whether everything is as it was: the parameters, their state's entries, and nobody saw a count."""
+        if rule is not self.rule or len(params) != len(self.params) or not all(map(is_, params, self.params)):
+            return False
+        if self.mark is None:
+            return True
+        if not all(map(is_, [state[p] for p in params], self.entries)):
+            return False
+        return all([cohort.holds(self.mark) for cohort in self.cohorts])
+
+
+def make_states(optimizer, group: dict[str, Any], rule: Rule, params: list[Tensor]) -> None:
+    """Give parameters that are stepped for the first time their state."""
+    if thread.capture is not None:
+        thread.capture.reusable = False
+    for p, arrays in zip(params, rule.initial(group, params)):
+        entry = optimizer.state[p]
+        if optimizer.counted:
+            entry["step"] = StepCount()
+        for name, array in arrays.items():
+            entry[name] = _creation.from_array(array, p.device)
+
+
+def _age(entry: dict) -> float:
+    found = entry["step"]
+    if not isinstance(found, StepCount):
+        found = entry["step"] = StepCount(float(found.item() if isinstance(found, Tensor) else found))
+    return found.read()
+
+
+class Cohort:
+    """Parameters of one age, on one device."""
+
+    def __init__(self, plan: Plan, at: list[int], age: float):
+        self.rule = plan.rule
+        self.params = [plan.params[i] for i in at]
+        self.entries = [plan.entries[i] for i in at] if plan.mark else []
+        self.steps = [entry["step"] for entry in self.entries] if plan.counted else []
+        self.clock = Clock(age)
+        for step in self.steps:
+            step.clock = self.clock
+        self.repeat = Repeat(plan.rule.op)
+        self.positions: tuple = (None, None)
+
+    def holds(self, mark: str) -> bool:
+        """Whether no entry of the state was removed, and no count seen or replaced."""
+        if self.clock.looked_at:
+            return False
+        if self.steps:
+            return all(map(is_, [entry.get(mark) for entry in self.entries], self.steps))
+        return all([mark in entry for entry in self.entries])
+
+    def record(self, optimizer, group: dict[str, Any], numbers: list[float], tensors: list[Tensor]) -> None:
+        """Record one step."""
+        rule, params = self.rule, self.params
+        if rule.uniform:
+            rows = [[entry[name] for entry in self.entries] for name in rule.names]
+            states = [t for row in rows for t in row]
+        else:
+            rows = [[entry.get(name) for entry in self.entries] for name in rule.names]
+            states = [t for row in rows for t in row if t is not None]
+        grads = [p._grad for p in params]
+        numbers = [self.clock.count, *numbers]
+        args = (params, grads, rows, numbers, tensors)
+        targets = params + states
+        if thread.grad:
+            values, way = record(rule.op, args)[0], None
+        else:
+            values, way = self.repeat.record([*params, *grads, *states, *tensors], numbers, args)
+        if thread.capture is not None:
+            later(float, len(numbers), _Again(self, optimizer, group))
+        _views.replace_all(targets, values, self._positions(way) if way else None)
+        self.advance()
+
+    def _positions(self, way) -> list[int] | None:
+        """Where the values stand among the program's inputs that the step replaces, if all of them do."""
+        known, positions = self.positions
+        if known is not way:
+            count = len(self.params)
+            positions = way.positions[:count] + way.positions[2 * count : count + len(way.outs)]
+            positions = None if None in positions else positions
+            self.positions = (way, positions)
+        return positions
+
+    def advance(self) -> None:
+        """Count one step."""
+        clock = self.clock
+        thread.program.journal.append(_RestoreCount(clock, clock.count))
+        clock.count = clock.count + 1.0 if self.steps else 1.0
+
+
+class _RestoreCount:
+    """Take back the count of a step whose launch failed."""
+
+    __slots__ = ("clock", "count")
+
+    def __init__(self, clock: Clock, count: float):
+        self.clock = clock
+        self.count = count
+
+    def written(self) -> list:
+        """No tensor was rebound."""
+        return []
+
+    def __call__(self, program) -> None:
+        self.clock.count = self.count
+        self.clock.looked_at = True  # a count may have been seen since: have all of them read anew
+
+
+class _Again:
+    """The numbers of a captured step when it is replayed."""
+
+    def __init__(self, cohort: Cohort, optimizer, group: dict[str, Any]):
+        self.cohort, self.optimizer, self.group = cohort, optimizer, group
+
+    def __call__(self) -> list[float]:
+        cohort = self.cohort
+        before, thread.grad = thread.grad, self.optimizer.defaults["differentiable"]
+        try:
+            rule, numbers, _ = self.optimizer._rule(self.group)
+        finally:
+            thread.grad = before
+        if rule is not cohort.rule:
+            raise RuntimeError(
+                "an option that changes an optimizer's arithmetic was changed after its step was compiled"
+            )
+        if cohort.clock.looked_at or any(step.clock is not cohort.clock for step in cohort.steps[:1]):
+            cohort.clock = Clock(max([step.read() for step in cohort.steps], default=cohort.clock.count))
+            for step in cohort.steps:
+                step.clock = cohort.clock
+        numbers = [cohort.clock.count, *numbers]
+        cohort.advance()
+        return numbers

@@ -1,0 +1,112 @@
+"""An optimizer's arithmetic as an op: its transformation, applied to the gradients of many parameters."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import numpy as np
+
+from funcgrad._tensor import Tensor
+from funcgrad.engine.structure import SCALAR, STATIC, Op
+
+OFF, NUMBER, TENSOR = range(3)
+"""What an option is: zero where zero drops a term, a Python number, or a tensor."""
+
+_STRUCT = jax.ShapeDtypeStruct((2, 2), np.float32)
+
+
+def kind_of(value, switch: bool) -> int:
+    if isinstance(value, Tensor):
+        return TENSOR
+    return OFF if value is None or (switch and value == 0) else NUMBER
+
+
+def each(value) -> tuple:
+    """The numbers of an option that may be several."""
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+class Rule:
+    """What the steps of all groups with the same kinds of options share.
+
+    Attributes:
+        op: ``(params, grads, states, numbers, tensors) -> [new parameters and states]``, to be recorded.
+        names: the state's tensors, in the order the op takes and returns them.
+        uniform: whether every parameter has all of these.
+    """
+
+    def __init__(self, optimizer, group: dict[str, Any], differentiable: bool):
+        self.cls = cls = type(optimizer)
+        self.kinds = {name: self._kinds(group[name], name in cls.switches) for name in cls.numbers}
+        self.flags = {name: group[name] for name in cls.flags}
+        self.op = Op(f"{cls.__name__}.step", self._function, differentiable=differentiable)
+        self.op.kinds = (STATIC, STATIC, STATIC, SCALAR, STATIC)
+        skeleton = _parts(cls.transformation(self._plain(group, look=False)).init([_STRUCT]))[0]
+        self.names = tuple(name for part in skeleton for name in part if name != "step")
+        self.uniform = all(part[name][0] is not None for part in skeleton for name in part if name != "step")
+
+    def initial(self, group: dict[str, Any], params: list[Tensor]) -> list[dict[str, np.ndarray]]:
+        """The states of parameters before their first step."""
+        from funcgrad.optim._optax import narrowed_numpy, widened_struct
+
+        structs = [widened_struct(p.shape, p.dtype.numpy) for p in params]
+        state = self.cls.transformation(self._plain(group, self.cls.starts_from_options)).init(structs)
+        made: list[dict] = [{} for _ in params]
+        for part in _parts(state)[0]:
+            for name in part:
+                for entry, p, array in zip(made, params, part[name] if name != "step" else ()):
+                    if array is not None:
+                        entry[name] = narrowed_numpy(array, p.shape, p.dtype.numpy)
+        return made
+
+    def transformation(self, group: dict[str, Any]):
+        """The group's transformation, its hyper-parameters as Python numbers."""
+        return self.cls.transformation(self._plain(group, look=True))
+
+    @staticmethod
+    def _kinds(value, switch: bool):
+        if isinstance(value, tuple | list):
+            return tuple(kind_of(v, switch) for v in value)
+        return kind_of(value, switch)
+
+    def _plain(self, group: dict[str, Any], look: bool) -> SimpleNamespace:
+        """A group's hyper-parameters as Python numbers; tensors are looked at only if asked."""
+        values = iter([v for name in self.cls.numbers for v in each(group[name])])
+
+        def take(kind):
+            value = next(values)
+            return None if kind == OFF else 1.0 if kind == TENSOR and not look else float(value)
+
+        return self._bound(take)
+
+    def _bound(self, take) -> SimpleNamespace:
+        h = SimpleNamespace(**self.flags, dtype=np.dtype(np.float32))
+        for name, kind in self.kinds.items():
+            setattr(h, name, tuple(take(k) for k in kind) if isinstance(kind, tuple) else take(kind))
+        return h
+
+    def _function(self, params, grads, states, numbers, tensors):
+        from funcgrad.optim import _optax as ox
+
+        remaining, arrays = iter(numbers[1:]), iter(tensors)
+        take = {OFF: lambda: None, NUMBER: lambda: next(remaining), TENSOR: lambda: ox.as_number(next(arrays))}
+        h = self._bound(lambda kind: take[kind]())
+        h.dtype = params[0].dtype
+        transformation = self.cls.transformation(h)
+        wide = [ox.widened(p) for p in params]
+        skeleton, tree = _parts(jax.eval_shape(transformation.init, wide))
+        given = {name: [s if s is None else ox.widened(s) for s in row] for name, row in zip(self.names, states)}
+        state = tree.unflatten([{k: numbers[0] if k == "step" else given[k] for k in part} for part in skeleton])
+        updates, new = transformation.update([ox.widened(g) for g in grads], state, wide)
+        made = {k: v for part in _parts(new)[0] for k, v in part.items()}
+        results = [ox.narrowed(p + u, like) for p, u, like in zip(wide, updates, params)]
+        for name, olds in zip(self.names, states):
+            results += [ox.narrowed(s, old) for s, old in zip(made[name], olds) if old is not None]
+        return results
+
+
+def _parts(state) -> tuple[list[dict], Any]:
+    """The dicts in the state of a chain, and how to put others in their place."""
+    return jax.tree.flatten(state, is_leaf=lambda x: isinstance(x, dict))
