@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from funcgrad.ops import _number
 
-# One C++ signature, which wraps numbers: they alone suffice, and errors name the argument.
-_ONE_SIGNATURE = {"add", "sub", "mul", "div", "true_divide", "floor_divide", "addcmul", "addcdiv"}
+_NUMBERS_SUFFICE = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}
+_ONE_SIGNATURE = {"add", "sub", "mul", "div", "addcmul", "addcdiv"}  # whose errors name the argument
 
 
 def checked(function: Callable | None = None, *, name: str | None = None) -> Callable:
@@ -66,7 +66,7 @@ def _check(name: str, rules, args, kwargs) -> None:
             at = f" (position {position + 1})" if position >= 0 else ""
             wanted = "Tensor" if "Array" in kinds else "Number"
             raise TypeError(f"{name}(): argument '{parameter}'{at} must be {wanted}, not {_type(value)}")
-    if overloaded and numbers and not tensors:
+    if overloaded and numbers and not tensors and name not in _NUMBERS_SUFFICE:
         raise _combination(name, rules[1], args)
 
 

@@ -32,11 +32,11 @@ def _split(x: Array) -> tuple[Array, Array]:
     return m, e.astype(x.dtype) - jnp.where(tiny, literal(x, mantissa), literal(x, 0))
 
 
-def _logarithm(base: float) -> Callable:
+def _logarithm(base: int, of_two: float) -> Callable:
     scale = 1 / math.log(base)
     # The high part has so few bits that its product with an exponent is exact.
-    high = math.ldexp(math.floor(math.ldexp(math.log(2) * scale, 12)), -12)
-    low = math.log(2) * scale - high
+    high = math.ldexp(math.floor(math.ldexp(of_two, 12)), -12)
+    low = of_two - high
 
     @in_float32
     @derivatives(lambda y, x: literal(x, scale) / x)
@@ -121,11 +121,11 @@ expm1 = _float("expm1", lax.expm1, "expm1_vml_cpu", "``exp(input) - 1``, accurat
                "torch.expm1(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 1.7183])")  # fmt: skip
 log = _float("log", lax.log, "log_vml_cpu", "Natural logarithm, ``ln(input)``.",
              "torch.log(torch.tensor([1.0, 10.0])) -> tensor([0.0000, 2.3026])")  # fmt: skip
-log10 = _float("log10", _logarithm(10), "log10_vml_cpu", "Logarithm to base 10, exact at powers of ten.",
+log10 = _float("log10", _logarithm(10, math.log10(2)), "log10_vml_cpu", "Logarithm to base 10, exact at powers of ten.",
                "torch.log10(torch.tensor([10.0, 1000.0])) -> tensor([1., 3.])")  # fmt: skip
 log1p = _float("log1p", lax.log1p, "log1p_vml_cpu", "``ln(1 + input)``, accurate near 0.",
                "torch.log1p(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.6931])")  # fmt: skip
-log2 = _float("log2", _logarithm(2), "log2_vml_cpu", "Logarithm to base 2, exact at powers of two.",
+log2 = _float("log2", _logarithm(2, 1.0), "log2_vml_cpu", "Logarithm to base 2, exact at powers of two.",
               "torch.log2(torch.tensor([2.0, 1024.0])) -> tensor([ 1., 10.])")  # fmt: skip
 reciprocal = _float("reciprocal", lambda x: lax.integer_pow(x, -1), "reciprocal_cpu", "``1 / input``.",
                     "torch.reciprocal(torch.tensor([2.0, 4.0])) -> tensor([0.5000, 0.2500])")  # fmt: skip
