@@ -52,7 +52,7 @@ ROWS = (
         moveaxis movedim narrow nonzero numel_array permute pinverse positive ravel real
         repeat_interleave reshape resolve_conj resolve_neg roll rot90 rsub select slogdet softmax log_softmax split
         split_with_sizes squeeze std_mean swapaxes swapdims t tensor_split tile transpose unbind unflatten
-        unique_consecutive unsafe_chunk unsafe_split unsqueeze var_mean view_as_complex view_as_real vsplit where
+        unique unique_consecutive unsafe_chunk unsafe_split unsqueeze var_mean view_as_complex view_as_real vsplit where
         adjoint angle argwhere atleast_1d atleast_2d atleast_3d conj narrow_copy cumulative_trapezoid
         gradient trapezoid trapz nanstd smm hspmm istft stft unfold_copy channel_shuffle
     """,
@@ -108,7 +108,9 @@ ROWS = (
         max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d
         adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
         adaptive_max_pool3d max_unpool1d max_unpool2d max_unpool3d pad interpolate pixel_shuffle pixel_unshuffle
-        grid_sample affine_grid fold unfold channel_shuffle
+        grid_sample affine_grid fold unfold channel_shuffle native_channel_shuffle conv_tbc upsample upsample_nearest
+        upsample_bilinear max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
+        adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices
     """,
     ),
     (

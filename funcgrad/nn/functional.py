@@ -11,3 +11,6 @@ from funcgrad.nn._functional import attention, dropout, embedding, inplace, loss
 globals().update(_operators.NAMESPACES["n"])
 for _topic in (attention, dropout, embedding, inplace, losses, sampling, statistics):
     globals().update(_topic.FUNCTIONS)
+for _name, _function in list(globals().items()):
+    if not _name.startswith("__") and callable(_function) and hasattr(_function, "__qualname__"):
+        _function.__module__, _function.__qualname__ = __name__, _name  # where pickle finds it

@@ -77,8 +77,8 @@ class UninitializedTensorMixin:
         """Give it its shape (and dtype and device); the values are not yet initialised."""
         made = _creation.from_array(_creation.as_numpy([]))
         made = made.new_zeros(tuple(shape), dtype=dtype or self._made_dtype, device=device)
-        self.__class__ = self.cls_to_become
-        if self.cls_to_become is Parameter and self._wants_grad:
+        self.__class__ = cls = self.cls_to_become
+        if cls is Parameter and self._wants_grad:
             self._leaf = Leaf(self)
             self._value = as_leaf(made._read(), self._leaf)
         else:

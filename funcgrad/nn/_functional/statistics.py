@@ -27,9 +27,9 @@ def batch_norm(
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
     """
-    if not training:
+    if not training or running_mean is None or running_var is None:
         return _operators.call(
-            "nn.functional.batch_norm", input, running_mean, running_var, weight, bias, False, 0.0, eps
+            "nn.functional.batch_norm", input, running_mean, running_var, weight, bias, training, 0.0, eps
         )
     out = _operators.call(
         "nn.functional.batch_norm_train", input, running_mean, running_var, weight, bias, momentum, eps
@@ -51,7 +51,7 @@ def instance_norm(
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html
     """
-    if use_input_stats and running_mean is not None:
+    if use_input_stats and running_mean is not None and running_var is not None:
         out = _operators.call(
             "nn.functional.instance_norm_train", input, running_mean, running_var, weight, bias, momentum, eps
         )
@@ -61,15 +61,11 @@ def instance_norm(
     )
 
 
-def _updated(out: tuple, *running: Tensor | None) -> Tensor:
+def _updated(out: tuple, *running: Tensor) -> Tensor:
     """The output; the new statistics behind it are written to the running ones."""
-    if isinstance(out, Tensor):
-        return out
-    output, *new = out
-    for buffer, value in zip(running, new):
-        if buffer is not None and value is not None:
-            write(buffer, detached(value._read()))
-    return output
+    for buffer, value in zip(running, out[1:]):
+        write(buffer, detached(value._read()))
+    return out[0]
 
 
 FUNCTIONS = {"batch_norm": batch_norm, "instance_norm": instance_norm}

@@ -1,23 +1,22 @@
-"""All modules of ``torch.nn``, family by family."""
+"""All modules of ``torch.nn``, family by family, in PyTorch's own files."""
 
 from __future__ import annotations
 
-from funcgrad.nn.modules import activation as _activation
-from funcgrad.nn.modules import batchnorm as _batchnorm
-from funcgrad.nn.modules import container as _container
-from funcgrad.nn.modules import conv as _conv
-from funcgrad.nn.modules import dropout as _dropout
-from funcgrad.nn.modules import flatten as _flatten
-from funcgrad.nn.modules import linear as _linear
-from funcgrad.nn.modules import loss as _loss
-from funcgrad.nn.modules import normalization as _normalization
-from funcgrad.nn.modules import pooling as _pooling
-from funcgrad.nn.modules import sparse as _sparse
+import importlib
+
 from funcgrad.nn.modules.module import Module as Module
 
-for _family in (_activation, _batchnorm, _container, _conv, _dropout, _flatten, _linear, _loss, _normalization, _pooling,
-                _sparse):  # fmt: skip
-    for _name, _class in vars(_family).items():
-        if isinstance(_class, type) and issubclass(_class, Module) and not _name.startswith("_"):
-            globals()[_name] = _class
-__all__ = [name for name, found in list(globals().items()) if isinstance(found, type) and not name.startswith("_")]
+_FAMILIES = """
+    activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold instancenorm linear
+    linear_cross_entropy linear_cross_entropy_options loss normalization padding pixelshuffle pooling rnn sparse
+    transformer upsampling
+""".split()
+_PARTS = {"activation": "_attention", "rnn": "_rnn_cells"}
+__all__ = ["Module"]
+for _family in _FAMILIES:
+    _found = vars(importlib.import_module(f"{__name__}.{_family}"))
+    # A class that a family only imports stands in a family of its own.
+    _own = {f"{__name__}.{_part}" for _part in (_family, _PARTS.get(_family))}
+    _public = [n for n, c in _found.items() if isinstance(c, type) and n[0] != "_" and c.__module__ in _own]
+    globals().update({_name: _found[_name] for _name in _public})
+    __all__ += _public

@@ -17,7 +17,9 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "<All keys matched successfully>" if not (self.missing_keys or self.unexpected_keys) else super().__repr__()
+        return (
+            "<All keys matched successfully>" if not (self.missing_keys or self.unexpected_keys) else super().__repr__()
+        )
 
     __str__ = __repr__
 
@@ -199,10 +201,10 @@ class StateDictMixin:
         with no_grad():
             if assign:
                 if isinstance(have, Parameter):
-                    given = given if isinstance(given, Parameter) else Parameter(given, requires_grad=have.requires_grad)
+                    given = (
+                        given if isinstance(given, Parameter) else Parameter(given, requires_grad=have.requires_grad)
+                    )
                 setattr(self, name, given)
             else:
                 have.copy_(given)
         return None
-
-

@@ -1,4 +1,4 @@
-"""Constructors of layers that only keep their arguments."""
+"""Layers that are rows of a table: constructors that only keep their arguments."""
 
 from __future__ import annotations
 
@@ -7,28 +7,18 @@ import inspect
 REQUIRED = inspect.Parameter.empty
 
 
-def constructor(name: str, parameters: dict, keyword_only: bool = False):
+def constructor(name: str, parameters: dict):
     """An ``__init__`` that stores each of `parameters` (name: default) as an attribute.
 
-    Args:
-        name: the class it is for, as errors name it.
-        keyword_only: whether the parameters must be given by name.
+    It is compiled from source, as `collections.namedtuple` does: so Python itself checks the arguments and words the
+    errors, and calls cost what they cost elsewhere.
     """
-    kind = inspect.Parameter.KEYWORD_ONLY if keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
-    me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    signature = inspect.Signature([me, *[inspect.Parameter(n, kind, default=d) for n, d in parameters.items()]])
+    from funcgrad.nn.modules.module import Module
 
-    def __init__(self, *args, **kwargs):
-        from funcgrad.nn.modules.module import Module
-
-        Module.__init__(self)
-        try:
-            bound = signature.bind(self, *args, **kwargs)
-        except TypeError as e:
-            raise TypeError(f"{name}.__init__() {e}") from None
-        bound.apply_defaults()
-        for key in parameters:
-            setattr(self, key, bound.arguments[key])
-
-    __init__.__signature__ = signature
-    return __init__
+    listed = "".join(f", {p}" if d is REQUIRED else f", {p}={p}_" for p, d in parameters.items())
+    body = "".join(f"\n    self.{p} = {p}" for p in parameters)
+    scope = {"Module": Module, **{f"{p}_": d for p, d in parameters.items()}}
+    exec(f"def __init__(self{listed}):\n    Module.__init__(self){body}", scope)
+    made = scope["__init__"]
+    made.__qualname__ = f"{name}.__init__"
+    return made

@@ -40,7 +40,9 @@ class TreeMixin:
         for _, module in self.named_children():
             yield module
 
-    def _named_members(self, members, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator:
+    def _named_members(
+        self, members, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator:
         seen = set()
         modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
         for module_prefix, module in modules:

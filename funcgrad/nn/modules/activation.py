@@ -5,9 +5,12 @@ Most of them only call the function of the same name with their arguments, so mo
 
 from __future__ import annotations
 
+import warnings
+
 from funcgrad import _creation
 from funcgrad.nn import functional as F
-from funcgrad.nn import init
+from funcgrad.nn import init as nn_init
+from funcgrad.nn.modules._attention import MultiheadAttention as MultiheadAttention
 from funcgrad.nn.modules._table import REQUIRED, constructor
 from funcgrad.nn.modules.module import Module
 from funcgrad.nn.parameter import Parameter
@@ -21,31 +24,34 @@ def _layer(name: str, function: str, parameters: dict, summary: str, shown=None)
         shown: how ``repr`` lists them; by default each as ``name=value``, `inplace` only if it is set.
     """
     names = tuple(parameters)
-    positional = [n for n in names if n != "inplace"]
+    listed = [n for n in names if n != "inplace"]
 
     def forward(self, input):
-        values = [getattr(self, n) for n in positional]
-        if "inplace" in parameters and self.inplace:
-            return getattr(F, function)(input, *values, inplace=True)
-        return getattr(F, function)(input, *values)
+        return getattr(F, function)(input, *[getattr(self, n) for n in names])
 
     def extra_repr(self) -> str:
         if shown is not None:
             return shown(self)
-        listed = [f"{n}={getattr(self, n)}" for n in positional]
-        if "inplace" in parameters and self.inplace:
-            listed.append("inplace=True")
-        return ", ".join(listed)
+        return ", ".join([*[f"{n}={getattr(self, n)}" for n in listed], *_in_place(self)])
 
-    doc = f"""{summary}
+    members = {
+        "__init__": constructor(name, parameters),
+        "forward": forward,
+        "extra_repr": extra_repr,
+        "__module__": __name__,
+        "__doc__": f"""{summary}
 
     Shape:
         any, unchanged.
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.{name}.html
-    """
-    members = {"__init__": constructor(name, parameters), "forward": forward, "extra_repr": extra_repr, "__doc__": doc, "__module__": __name__}
+    """,
+    }
     return type(name, (Module,), members)
+
+
+def _in_place(layer: Module) -> list[str]:
+    return ["inplace=True"] if getattr(layer, "inplace", False) else []
 
 
 def _nothing(self) -> str:
@@ -53,10 +59,12 @@ def _nothing(self) -> str:
 
 
 Threshold = _layer(
-    "Threshold", "threshold", {"threshold": REQUIRED, "value": REQUIRED, "inplace": False}, "``x if x > threshold else value``."
+    "Threshold",
+    "threshold",
+    {"threshold": REQUIRED, "value": REQUIRED, "inplace": False},
+    "``x if x > threshold else value``.",
 )
 ReLU = _layer("ReLU", "relu", {"inplace": False}, "``max(0, x)``.")
-ReLU6 = _layer("ReLU6", "relu6", {"inplace": False}, "``min(max(0, x), 6)``.")
 Sigmoid = _layer("Sigmoid", "sigmoid", {}, "``1 / (1 + exp(-x))``.")
 Tanh = _layer("Tanh", "tanh", {}, "``tanh(x)``.")
 Hardsigmoid = _layer("Hardsigmoid", "hardsigmoid", {"inplace": False}, "``min(max(x + 3, 0), 6) / 6``.", _nothing)
@@ -68,16 +76,22 @@ CELU = _layer("CELU", "celu", {"alpha": 1.0, "inplace": False}, "``max(0, x) + m
 SELU = _layer("SELU", "selu", {"inplace": False}, "A scaled ELU that keeps mean and variance.")
 GELU = _layer("GELU", "gelu", {"approximate": "none"}, "``x * Phi(x)``, with the normal distribution function Phi.",
               lambda self: f"approximate={self.approximate!r}")  # fmt: skip
-Hardshrink = _layer("Hardshrink", "hardshrink", {"lambd": 0.5}, "``x if |x| > lambd else 0``.", lambda self: f"{self.lambd}")
+Hardshrink = _layer(
+    "Hardshrink", "hardshrink", {"lambd": 0.5}, "``x if |x| > lambd else 0``.", lambda self: f"{self.lambd}"
+)
 Softshrink = _layer(
     "Softshrink", "softshrink", {"lambd": 0.5}, "``sign(x) * max(|x| - lambd, 0)``.", lambda self: str(self.lambd)
 )
-LeakyReLU = _layer("LeakyReLU", "leaky_relu", {"negative_slope": 0.01, "inplace": False}, "``max(0, x) + slope * min(0, x)``.")
+LeakyReLU = _layer(
+    "LeakyReLU", "leaky_relu", {"negative_slope": 0.01, "inplace": False}, "``max(0, x) + slope * min(0, x)``."
+)
 LogSigmoid = _layer("LogSigmoid", "logsigmoid", {}, "``log(sigmoid(x))``.")
 Softplus = _layer("Softplus", "softplus", {"beta": 1.0, "threshold": 20.0}, "``log(1 + exp(beta * x)) / beta``.")
 Softsign = _layer("Softsign", "softsign", {}, "``x / (1 + |x|)``.")
 Tanhshrink = _layer("Tanhshrink", "tanhshrink", {}, "``x - tanh(x)``.")
-GLU = _layer("GLU", "glu", {"dim": -1}, "``a * sigmoid(b)``, where `a` and `b` are the halves of the input along `dim`.")
+GLU = _layer(
+    "GLU", "glu", {"dim": -1}, "``a * sigmoid(b)``, where `a` and `b` are the halves of the input along `dim`."
+)
 
 
 class Hardtanh(Module):
@@ -86,23 +100,50 @@ class Hardtanh(Module):
     Args:
         min_val, max_val: the bounds.
         inplace: write the result into the input.
+        min_value, max_value: the bounds' deprecated names.
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False, min_value=None, max_value=None):
+    def __init__(
+        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False, min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
+        for old, given in (("min", min_value), ("max", max_value)):
+            if given is not None:
+                warnings.warn(
+                    f"keyword argument `{old}_value` is deprecated and renamed to `{old}_val`",
+                    FutureWarning,
+                    stacklevel=2,
+                )
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         self.inplace = inplace
         if self.max_val <= self.min_val:
-            raise AssertionError(f"max_val must be larger than min_val. Got min_val={self.min_val} and max_val={self.max_val}")
+            raise AssertionError(f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
 
     def forward(self, input):
-        return F.hardtanh(input, self.min_val, self.max_val, inplace=self.inplace)
+        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}" + (", inplace=True" if self.inplace else "")
+        return ", ".join([f"min_val={self.min_val}", f"max_val={self.max_val}", *_in_place(self)])
+
+
+class ReLU6(Hardtanh):
+    """``min(max(x, 0), 6)``.
+
+    Args:
+        inplace: write the result into the input.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        return ", ".join(_in_place(self))
 
 
 class RReLU(Module):
@@ -125,7 +166,7 @@ class RReLU(Module):
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"lower={self.lower}, upper={self.upper}" + (", inplace=True" if self.inplace else "")
+        return ", ".join([f"lower={self.lower}", f"upper={self.upper}", *_in_place(self)])
 
 
 class PReLU(Module):
@@ -147,7 +188,7 @@ class PReLU(Module):
 
     def reset_parameters(self) -> None:
         """Set every slope to `init`."""
-        init.constant_(self.weight, self.init)
+        nn_init.constant_(self.weight, self.init)
 
     def forward(self, input):
         return F.prelu(input, self.weight)

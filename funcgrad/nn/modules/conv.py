@@ -7,18 +7,16 @@ import math
 from funcgrad import _creation
 from funcgrad.nn import functional as F
 from funcgrad.nn import init
+from funcgrad.nn.modules.lazy import LazyModuleMixin
 from funcgrad.nn.modules.module import Module
 from funcgrad.nn.modules.utils import _ntuple
-from funcgrad.nn.parameter import Parameter
+from funcgrad.nn.parameter import Parameter, UninitializedParameter
 
 _empty = _creation.creation_form("empty")
 
 
 class _ConvNd(Module):
     """What all convolutions share: checks, weights, padding modes, repr."""
-
-    __constants__ = ["stride", "padding", "dilation", "groups", "padding_mode", "output_padding", "in_channels",
-                     "out_channels", "kernel_size"]  # fmt: skip
 
     def __init__(
         self, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups,
@@ -176,7 +174,10 @@ class _ConvTransposeNd(_ConvNd):
                 f"(got {len(output_size)})"
             )
         low = [
-            (input.size(d + spatial) - 1) * self.stride[d] - 2 * self.padding[d] + self.dilation[d] * (self.kernel_size[d] - 1) + 1
+            (input.size(d + spatial) - 1) * self.stride[d]
+            - 2 * self.padding[d]
+            + self.dilation[d] * (self.kernel_size[d] - 1)
+            + 1
             for d in range(rank)
         ]
         high = [low[d] + self.stride[d] - 1 for d in range(rank)]
@@ -214,3 +215,66 @@ Conv3d = _convolution(3, "Conv3d", "(N, C, D, H, W)")
 ConvTranspose1d = _transposed(1, "ConvTranspose1d", "(N, C, L)")
 ConvTranspose2d = _transposed(2, "ConvTranspose2d", "(N, C, H, W)")
 ConvTranspose3d = _transposed(3, "ConvTranspose3d", "(N, C, D, H, W)")
+
+
+_BIAS_AT = 4  # where behind the kernel's size all convolutions take `bias`
+
+
+class _LazyConvXdMixin(LazyModuleMixin):
+    """A convolution that takes `in_channels` from its first input."""
+
+    _rank: int
+
+    def __init__(self, out_channels: int, kernel_size, *args, bias: bool = True, device=None, dtype=None, **kwargs):
+        options = {"device": device, "dtype": dtype}
+        if len(args) > _BIAS_AT:
+            bias, args = args[_BIAS_AT], (*args[:_BIAS_AT], False, *args[_BIAS_AT + 1 :])
+        else:
+            kwargs["bias"] = False
+        super().__init__(0, 0, kernel_size, *args, **options, **kwargs)
+        self.weight = UninitializedParameter(**options)
+        self.out_channels = out_channels
+        if bias:
+            self.bias = UninitializedParameter(**options)
+
+    def reset_parameters(self) -> None:
+        if not self.has_uninitialized_params() and self.in_channels != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input, *args, **kwargs) -> None:
+        """Take `in_channels` from `input`."""
+        if not self.has_uninitialized_params():
+            return
+        self.in_channels = self._get_in_channels(input)
+        if self.in_channels % self.groups != 0:
+            raise ValueError("in_channels must be divisible by groups")
+        pair = (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)
+        self.weight.materialize((pair[0], pair[1] // self.groups, *self.kernel_size))
+        if self.bias is not None:
+            self.bias.materialize((self.out_channels,))
+        self.reset_parameters()
+
+    def _get_in_channels(self, input) -> int:
+        plain = self._rank + 1
+        if input.dim() not in (plain, plain + 1):
+            raise RuntimeError(
+                f"Expected {plain}D (unbatched) or {plain + 1}D (batched) input to {type(self).__name__}, but got input "
+                f"of size: {input.shape}"
+            )
+        return input.shape[input.dim() - plain]
+
+    def _get_num_spatial_dims(self) -> int:
+        return self._rank
+
+
+def _lazy(full: type) -> type:
+    name = full.__name__
+    doc = f"`{name}` that takes `in_channels` from its first input.\n\n    Args:\n        as of `{name}`.\n    "
+    members = {"cls_to_become": full, "_rank": int(name[-2]), "__doc__": doc, "__module__": __name__}
+    return type(f"Lazy{name}", (_LazyConvXdMixin, full), members)
+
+
+LazyConv1d, LazyConv2d, LazyConv3d = map(_lazy, (Conv1d, Conv2d, Conv3d))
+LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = map(
+    _lazy, (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
+)

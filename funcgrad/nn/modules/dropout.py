@@ -7,8 +7,6 @@ from funcgrad.nn.modules.module import Module
 
 
 class _DropoutNd(Module):
-    __constants__ = ["p", "inplace"]
-
     def __init__(self, p: float = 0.5, inplace: bool = False):
         super().__init__()
         if p < 0 or p > 1:
@@ -42,5 +40,7 @@ Dropout = _layer("Dropout", "dropout", "In training, zero each element with prob
 Dropout1d = _layer("Dropout1d", "dropout1d", "In training, zero whole channels of ``(N, C, L)`` inputs.")
 Dropout2d = _layer("Dropout2d", "dropout2d", "In training, zero whole channels of ``(N, C, H, W)`` inputs.")
 Dropout3d = _layer("Dropout3d", "dropout3d", "In training, zero whole channels of ``(N, C, D, H, W)`` inputs.")
-AlphaDropout = _layer("AlphaDropout", "alpha_dropout", "Dropout that keeps the mean and variance of SELU's activations.")
+AlphaDropout = _layer(
+    "AlphaDropout", "alpha_dropout", "Dropout that keeps the mean and variance of SELU's activations."
+)
 FeatureAlphaDropout = _layer("FeatureAlphaDropout", "feature_alpha_dropout", "`AlphaDropout` of whole channels.")
