@@ -35,7 +35,7 @@ ROWS = (
         """
         all amax amin aminmax any argmax argmin argsort bmm cat concat concatenate
         cholesky cholesky_inverse cholesky_solve column_stack cummax cummin diag diff dot dstack
-        fmax fmin gather geqrf ger hstack histc histogram index_select inner inverse isneginf isposinf kthvalue logaddexp
+        fmax fmin frexp gather geqrf ger hstack histc histogram index_select inner inverse isneginf isposinf kthvalue logaddexp
         logaddexp2 logcumsumexp logsumexp lu_solve lu_unpack matmul max maximum mean median min minimum mm mode msort mv
         nanmedian nanmean nanquantile nansum norm orgqr ormqr outer prod qr quantile row_stack signbit sort stack
         std sum svd take take_along_dim topk trace triangular_solve var vdot vstack polar complex
