@@ -52,9 +52,12 @@ NAMESPACES["nn.functional"] = NAMESPACES["nn.functional"] + NAMESPACES[""]
 
 
 def _named(families: list) -> dict:
+    """Functions by name; one that a family defines itself goes before those that others import or make."""
     found: dict = {}
-    for family in reversed(families):
-        found.update({name: f for name, f in vars(family).items() if callable(f)})
+    for own in (False, True):
+        for family in reversed(families):
+            functions = ((name, f) for name, f in vars(family).items() if callable(f))
+            found.update({n: f for n, f in functions if not own or getattr(f, "__module__", "") == family.__name__})
     return found
 
 
