@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 
 SLOW = 2.0
 """Compiles that take longer than this many seconds say so on stderr."""
@@ -26,7 +27,9 @@ def compiling(executable):
     notice.start()
     start = time.perf_counter()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an op's warnings were given at its line, when it was recorded
+            yield
     finally:
         notice.cancel()
         executable.seconds = time.perf_counter() - start
