@@ -46,7 +46,7 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
                 if value is None:
                     value = a._refresh()
                 add(value.ref if value.program is program else add_input(program, value))
-            elif cls is Value:
+            elif cls is Value or cls is LeafValue:
                 add(a.ref if a.program is program else add_input(program, a))
             elif kind and (cls is float or cls is int):
                 add(_number(program, a, cls, kind))
@@ -192,7 +192,7 @@ def freeze(program, a, kind: int):
     if cls in HANDLES:
         a = a._value if a._value is not None else a._refresh()
         cls = Value
-    if cls is Value:
+    if cls is Value or cls is LeafValue:
         return a.ref if a.program is program else add_input(program, a)
     if isinstance(a, tuple | list):
         return (tuple, *[freeze(program, x, kind) for x in a])
