@@ -93,6 +93,18 @@ def _check_positive(ndim: int, kernel, stride, dilation) -> None:
             raise RuntimeError(f"{what} should be greater than zero, but got {_labelled(letters, prefix, values)}")
 
 
+def _check_half(ndim: int, kernel, padding) -> None:
+    """The kernel without its dilation holds twice the padding."""
+    if all(p <= k // 2 for p, k in zip(padding, kernel)):
+        return
+    if ndim == 2:
+        shown = f"padW = {padding[1]}, padH = {padding[0]}, kW = {kernel[1]}, kH = {kernel[0]}"
+    else:
+        order = [[values[i] for i in (0, 2, 1)] for values in (kernel, padding)]
+        shown = f"{_labelled('TWH', 'k', order[0])} {_labelled('TWH', 'pad', order[1])}"
+    raise RuntimeError(f"pad should be smaller than or equal to half of kernel size, but got {shown}")
+
+
 def _check_rank(name: str, input: Array, ndim: int) -> None:
     if input.ndim in (ndim + 1, ndim + 2):
         return
@@ -129,13 +141,14 @@ def axes(
     check_padding(*arguments)
     _check_positive(ndim, kernel, stride, dilation)
     _check_empty(name, input, ndim)
+    _check_half(ndim, kernel, padding)
     sizes = input.shape[-ndim:]
     result = tuple(Axis.of(*numbers, ceil_mode) for numbers in zip(sizes, *arguments))
     if name == "avg_pool3d" and any(n + 2 * p < k for n, p, k in zip(sizes, padding, kernel)):
         shown = _labelled("THW", "", sizes), _labelled("THW", "k", kernel)
         raise RuntimeError(f"input image ({shown[0]}) smaller than kernel size ({shown[1]})")
     if any(axis.count < 1 for axis in result):
-        before, after = (input.shape[-ndim - 1], *sizes), (input.shape[-ndim - 1], *[max(a.count, 0) for a in result])
+        before, after = (input.shape[-ndim - 1], *sizes), (input.shape[-ndim - 1], *[a.count for a in result])
         raise RuntimeError(
             f"Given input size: ({'x'.join(map(str, before))}). Calculated output size: "
             f"({'x'.join(map(str, after))}). Output size is too small"

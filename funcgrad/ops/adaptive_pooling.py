@@ -300,7 +300,7 @@ def _fractional(name: str, ndim: int, input: Array, kernel_size, sizes, return_i
         raise RuntimeError(f"Expect _random_samples.size(2) equals to {ndim}; got {samples.shape[2]}.")
     words = ("time", "height", "width")[3 - ndim :]
     for word, n, k, count in zip(words, input.shape[-ndim:], kernel, sizes):
-        if count + k - 1 > n:
+        if count + k - 1 > n - (ndim == 3):  # in three dimensions PyTorch wants one element to spare
             shown = name if ndim == 2 else f"{name}_out"
             raise RuntimeError(f"{shown}(): pool {word} {k} too large relative to input {word} {n}")
     _errors.check_dtype(f"{name}_out_frame", _dtypes.to_dtype(input.dtype), "hf")

@@ -81,13 +81,16 @@ def max_pool1d(
     stride = kernel if empty else _one("stride", "None, an int, list of ints, or tuple of ints", stride)
     padding = _one("padding", "an int, list of ints, or tuple of ints", padding)
     dilation = _one("dilation", "an int, list of ints, or tuple of ints", dilation)
+    d = _dtypes.to_dtype(input.dtype)
     if return_indices:
-        _pool_arguments.check_padding((kernel,), (stride,), (padding,), (dilation,))
-    _check_max_pool1d(input.shape[-1], kernel, stride, padding, dilation, ceil_mode)
-    kinds = ("max_pool2d", "ihf") if return_indices else ("max_pool1d_impl", "hf")
-    _errors.check_dtype(kinds[0], _dtypes.to_dtype(input.dtype), kinds[1])
-    axis = Axis.of(input.shape[-1], kernel, stride, padding, dilation, ceil_mode)
-    return _with_indices(input, (axis,), return_indices)
+        arguments = ((1, kernel), (1, stride), (0, padding), (1, dilation), ceil_mode)
+        axes = _pool_arguments.axes("max_pool2d", input[..., None, :], 2, *arguments)[1:]
+        _errors.check_dtype("max_pool2d", d, "ihf")
+    else:
+        _check_max_pool1d(input.shape[-1], kernel, stride, padding, dilation, ceil_mode)
+        axes = (Axis.of(input.shape[-1], kernel, stride, padding, dilation, ceil_mode),)
+        _errors.check_dtype("max_pool1d_impl", d, "hf")
+    return _with_indices(input, axes, return_indices)
 
 
 def max_pool2d(
