@@ -212,11 +212,10 @@ _REFERENCES = 2  # the list of inputs, and getrefcount's own argument
 
 
 def _is_ours_alone(program: Program, position: int) -> bool:
+    # A host array is copied to the device in any case, so it does not matter who else holds it.
     arrays = program.arrays
-    return (
-        program.slots[program.inputs[position]]() is None
-        and not isinstance(arrays[position], np.ndarray)
-        and sys.getrefcount(arrays[position]) <= _REFERENCES
+    return program.slots[program.inputs[position]]() is None and (
+        isinstance(arrays[position], np.ndarray) or sys.getrefcount(arrays[position]) <= _REFERENCES
     )
 
 
@@ -225,8 +224,10 @@ def _split(program: Program, executable: Executable):
     donated, arrays = [], program.arrays
     for position in executable.donates:
         array = arrays[position]
-        if not (program.slots[program.inputs[position]]() is None and sys.getrefcount(array) <= _REFERENCES + 1):
-            array = jax.numpy.array(array, copy=True)
+        held = program.slots[program.inputs[position]]() is not None or sys.getrefcount(array) > _REFERENCES + 1
+        if held and not isinstance(array, np.ndarray):
+            with jax.enable_x64(True):
+                array = jax.numpy.array(array, copy=True)
         donated.append(array)
     kept = [arrays[i] for i in executable.keeps]
     array = None
