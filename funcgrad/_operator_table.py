@@ -108,11 +108,12 @@ ROWS = (
         max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d
         adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
         adaptive_max_pool3d max_unpool1d max_unpool2d max_unpool3d pad interpolate pixel_shuffle pixel_unshuffle
-        grid_sample affine_grid fold unfold channel_shuffle native_channel_shuffle conv_tbc upsample upsample_nearest
+        grid_sample affine_grid fold channel_shuffle native_channel_shuffle conv_tbc upsample upsample_nearest
         upsample_bilinear max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
         adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices
     """,
     ),
+    ("n", "nn.functional.", "unfold"),
     (
         "l",
         "linalg.",

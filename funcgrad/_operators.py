@@ -35,7 +35,7 @@ def _make_op(name: str) -> Op:
         short,
         function,
         differentiable=short not in table.NOT_DIFFERENTIABLE,
-        grad_name=table.GRAD_NAMES.get(name),
+        grad_name=table.GRAD_NAMES.get(name.removeprefix("nn.functional.")),
         saves=short not in table.SAVES_NOTHING,
         creates=short in table.CREATES,
         bounds=INDEX_BOUNDS.get(short),

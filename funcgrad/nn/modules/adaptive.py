@@ -74,7 +74,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         batched = target_.dim() > 0
         input, target = (input_, target_) if batched else (input_.unsqueeze(0), target_.unsqueeze(0))
         self._check_targets(target)
-        # Every cluster sees all rows: choosing its rows would make shapes depend on the targets' values.
+        # Every cluster sees all rows: choosing its rows would make shapes depend on the targets' values. So a cluster
+        # without targets gets gradients of zeros, where PyTorch leaves None.
         head = F.log_softmax(self.head(input), 1)
         output = self._picked(head, target, 0, self.shortlist_size)
         for i, (low, high) in enumerate(itertools.pairwise(self.cutoffs)):

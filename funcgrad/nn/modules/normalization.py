@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numbers
 
+import numpy as np
+
 from funcgrad import _creation
 from funcgrad.nn import functional as F
 from funcgrad.nn import init
@@ -40,8 +42,10 @@ class LocalResponseNorm(Module):
 class CrossMapLRN2d(LocalResponseNorm):
     """As `LocalResponseNorm`, for ``(N, C, H, W)`` inputs and windows with as many channels before as after.
 
+    As in PyTorch, the first channel stays in every window that has passed it.
+
     Args:
-        size: how many channels take part; of an even number, one less.
+        size: how many channels take part.
         alpha, beta, k: of the formula.
     """
 
@@ -51,8 +55,13 @@ class CrossMapLRN2d(LocalResponseNorm):
     def forward(self, input):
         if input.dim() != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
-        width = (self.size - 1) // 2 * 2 + 1
-        return F.local_response_norm(input, width, self.alpha * width / self.size, self.beta, self.k)
+        reach, channel = (self.size - 1) // 2 + 1, np.arange(input.size(1))
+        square = input * input
+        totals = square.cumsum(1)
+        ends, starts = np.minimum(channel + reach - 1, channel[-1]), np.maximum(channel - reach, 0)
+        before = totals[:, _creation.from_array(starts)] - square[:, :1]
+        sums = totals[:, _creation.from_array(ends)] - before
+        return input * (self.k + self.alpha / self.size * sums) ** -self.beta
 
 
 def _shape(normalized_shape) -> tuple[int, ...]:
