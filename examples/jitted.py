@@ -61,9 +61,9 @@ def jax_step():
     transformation = optax.adam(1e-3)
 
     def loss_of(parameters, x, y):
-        return torch.to_jax(
-            F.cross_entropy(functional_call(model, parameters, (torch.from_jax(x),)), torch.from_jax(y))
-        )
+        logits = functional_call(model, parameters, (torch.from_jax(x),))
+        labels = torch.from_jax(y).long()  # inside jax.jit integers have 32 bits
+        return torch.to_jax(F.cross_entropy(logits, labels))
 
     @jax.jit
     def update(parameters, state, x, y):
