@@ -66,9 +66,7 @@ class Flag:
     def raised(self, env: dict):
         """Whether some value is out of range, and the first such value."""
         values, check = env[self.slot], self.check
-        bad = ~((values >= check.low) & (values < check.high))
-        if check.exempt is not None:
-            bad &= values != check.exempt
+        bad = check.bad(values)
         first = jnp.argmax(bad.reshape(-1)) if bad.size else 0
         worst = values.reshape(-1)[first] if bad.size else jnp.zeros((), values.dtype)
         return jnp.stack([jnp.any(bad).astype(jnp.float64), worst.astype(jnp.float64)])

@@ -31,8 +31,6 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
     Raises:
         Whatever the op's array function raises for operands of these shapes and dtypes: bad calls fail here.
     """
-    if op.bounds is not None:
-        bounds.check_now(op, args, kwargs)
     program = state.program
     if program.node.depth >= program.limit:
         program = _at_limit(program, args, kwargs)
@@ -69,6 +67,8 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
     node = program.node.children.get(key)
     if node is None:
         node = extend(program, key, op, args, kwargs)
+    if op.bounds is not None:  # after the op's own errors, about shapes and dtypes
+        _check_bounds(program, op, args, kwargs)
     program.node = node
     entry = node.entry
     if entry.pack is None:
@@ -78,6 +78,14 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
         slots.append(weak(value))
         return value
     return new_values(program, entry), entry.pack
+
+
+def _check_bounds(program, op: Op, args, kwargs) -> None:
+    try:
+        bounds.check_now(op, args, kwargs)
+    except Exception:
+        program.trim()
+        raise
 
 
 def _at_limit(program, args, kwargs):

@@ -25,11 +25,14 @@ class Check(NamedTuple):
     closed: bool = False
     located: bool = False
 
-    def first_bad(self, values: np.ndarray) -> Exception | None:
-        """The error for `values`, which are those of `indices`; None if all are in range."""
+    def bad(self, values):
+        """Where `values` (of NumPy or JAX), which are those of `indices`, are out of range."""
         bad = ~((values >= self.low) & ((values <= self.high) if self.closed else (values < self.high)))
-        if self.exempt is not None:
-            bad &= values != self.exempt
+        return bad if self.exempt is None else bad & (values != self.exempt)
+
+    def first_bad(self, values: np.ndarray) -> Exception | None:
+        """The error for `values`; None if all are in range."""
+        bad = self.bad(values)
         if not bad.any():
             return None
         position = int(np.flatnonzero(bad)[0])
