@@ -24,7 +24,8 @@ def depends_on_values(*names: str, rewrite):
 
     The engine fetches these as NumPy arrays and records the call that ``rewrite(*args, **kwargs)`` returns instead, a
     triple (function, args, kwargs) of an ordinary, differentiable array function; the other arrays are only passed
-    through (`rewrite` reads no more than their shape). `None` means that the call itself needs no values.
+    through. `None` means that the call itself needs no values. Where only some calls need an argument's values, it is not
+    among `names`, and `rewrite` fetches them itself with ``numpy.asarray``.
     """
 
     def mark(function):

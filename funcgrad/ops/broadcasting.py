@@ -46,8 +46,8 @@ def expand(input: Array, *size, implicit=False):
         RuntimeError: a dimension of another size would have to change.
 
     Example:
-        >>> expand(jnp.zeros((3, 1)), -1, 4).shape
-        (3, 4)
+        >>> torch.zeros(3, 1).expand(-1, 4).shape
+        torch.Size([3, 4])
     """
     return _broadcast(input, sizes_from(size))
 

@@ -13,7 +13,7 @@ _COPIES = {
     shape: "alias detach diagonal permute t transpose view",
     broadcasting: "expand squeeze unsqueeze",
     joining: "split split_with_sizes unbind",
-    slicing: "narrow select slice",
+    slicing: "select slice",
     strided: "as_strided unfold",
 }
 _UNSAFE = {

@@ -17,7 +17,7 @@ from jax import lax
 from funcgrad import _dtypes
 from funcgrad._errors import check_dtype
 from funcgrad.ops import _marks
-from funcgrad.ops._number import Array, Scalar, as_array, cast, dtype_of, is_number
+from funcgrad.ops._number import Array, Scalar, as_array, cast, dtype_of, is_number, kind_of
 from funcgrad.ops._positions import check_value
 from funcgrad.ops._sizes import as_tuple, check_size, sizes_from
 
@@ -53,8 +53,9 @@ def zeros(*size, dtype=None, **options):
     """Zeros of the given sizes.
 
     Example:
-        >>> zeros(2, 3).shape
-        (2, 3)
+        >>> torch.zeros(2, 3)
+        tensor([[0., 0., 0.],
+                [0., 0., 0.]])
     """
     sizes = _sizes("zeros", size, options)
     if any(n < 0 for n in sizes):
@@ -102,8 +103,8 @@ def full(size, fill_value: Array | Scalar, *, dtype=None, **options):
     """`fill_value` everywhere; its kind decides the dtype: bool, int64, the default float or complex dtype.
 
     Example:
-        >>> full((2,), 3).dtype
-        dtype('int64')
+        >>> torch.full((2,), 3)
+        tensor([3, 3])
     """
     if not hasattr(size, "__iter__"):
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
@@ -240,8 +241,8 @@ def arange(start=None, end=None, step=1, *, dtype=None, **options):
         RuntimeError: `step` is zero or leads away from `end`.
 
     Example:
-        >>> arange(1, 7, 2).tolist()
-        [1, 3, 5]
+        >>> torch.arange(1, 7, 2)
+        tensor([1, 3, 5])
     """
     start, end = (_plain(x, "end") for x in _bounds(start, end))
     step = _plain(step, "step")
@@ -263,6 +264,9 @@ def _ends(name: str, start, end, steps, dtype) -> tuple[Array, Array, int, _dtyp
             f"{name} only supports 0-dimensional start and end tensors, but got start with {a} dimension(s) and end "
             f"with {b} dimension(s)."
         )
+    if isinstance(steps, float):
+        kinds = ", ".join(kind_of(x).__name__ if is_number(x) else "Tensor" for x in (start, end))
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({kinds}, float)")
     steps = operator.index(steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -297,8 +301,8 @@ def linspace(start: Array | Scalar, end: Array | Scalar, steps, *, dtype=None, *
         RuntimeError: `steps` is negative.
 
     Example:
-        >>> linspace(0, 1, 5).tolist()
-        [0.0, 0.25, 0.5, 0.75, 1.0]
+        >>> torch.linspace(0, 1, 5)
+        tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     first, last, steps, d = _ends("linspace", start, end, steps, dtype)
     return cast(_spaced(first, last, steps), d)

@@ -36,8 +36,9 @@ def gather(input: Array, dim, index: Array, *, sparse_grad=False):
         RuntimeError: `index` does not fit `input`.
 
     Example:
-        >>> gather(jnp.asarray([[1, 2], [3, 4]]), 1, jnp.asarray([[0, 0], [1, 0]])).tolist()
-        [[1, 1], [4, 3]]
+        >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[0, 0], [1, 0]]))
+        tensor([[1, 1],
+                [4, 3]])
     """
     dim = wrap_dim(dim, input.ndim)
     check_index("gather", input, index, "input")
@@ -60,8 +61,9 @@ def index_select(input: Array, dim, index: Array):
         IndexError: `index` has more than one dimension.
 
     Example:
-        >>> index_select(jnp.asarray([[1, 2], [3, 4]]), 1, jnp.asarray([1])).tolist()
-        [[2], [4]]
+        >>> torch.index_select(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([1]))
+        tensor([[2],
+                [4]])
     """
     dim = wrap_dim(dim, input.ndim)
     if index.ndim > 1:

@@ -178,8 +178,8 @@ def getitem(input: Array, layout, *operands: Array | Scalar):
     neighbours their dimensions take the place of the first, else they come first.
 
     Example:
-        >>> x = jnp.arange(12).reshape(3, 4)
-        >>> getitem(x, *_flat(parse_index(x.shape, (1, slice(1, 3))))).tolist()
+        >>> layout, operands = parse_index((3, 4), (1, slice(1, 3)))
+        >>> getitem(jnp.arange(12).reshape(3, 4), layout, *operands).tolist()
         [5, 6]
     """
     layout, operands = _spliced(layout, operands)
@@ -334,7 +334,7 @@ def _put_at(input: Array, values: Array, accumulate, layout, *operands: Array | 
     return scatter_at(input, _index_arrays(basic.arrays, input.shape), values, accumulate)
 
 
-@_marks.depends_on_values("indices", rewrite=_rewrite_index_put)
+@_marks.depends_on_values(rewrite=_rewrite_index_put)
 def index_put(input: Array, indices: Sequence[Array | None], values: Array, accumulate=False):
     """`input` with `values` stored at ``input[indices]``, or added there if `accumulate`.
 
@@ -343,9 +343,3 @@ def index_put(input: Array, indices: Sequence[Array | None], values: Array, accu
     """
     function, args, _ = _rewrite_index_put(input, indices, values, accumulate)
     return function(*args)
-
-
-def _flat(parsed: tuple) -> tuple:
-    """Layout and operands as `getitem` takes them."""
-    layout, operands = parsed
-    return (layout, *operands)

@@ -41,8 +41,8 @@ def cat(tensors: Sequence[Array], dim=0):
         RuntimeError: sizes differ in another dimension than `dim`.
 
     Example:
-        >>> cat([jnp.zeros((2, 3)), jnp.ones((1, 3))]).shape
-        (3, 3)
+        >>> torch.cat([torch.zeros(2, 3), torch.ones(1, 3)]).shape
+        torch.Size([3, 3])
     """
     tensors = _check_list(tensors, "cat")
     if not tensors:
@@ -83,8 +83,8 @@ def stack(tensors: Sequence[Array], dim=0):
         RuntimeError: no tensors, or their shapes differ.
 
     Example:
-        >>> stack([jnp.zeros(3), jnp.ones(3)], 1).shape
-        (3, 2)
+        >>> torch.stack([torch.zeros(3), torch.ones(3)], 1).shape
+        torch.Size([3, 2])
     """
     tensors = _check_list(tensors, "stack")
     if not tensors:
@@ -253,8 +253,8 @@ def split(tensor: Array, split_size_or_sections=None, dim=0, *, split_size=None)
         RuntimeError: the sizes do not add up to the dimension.
 
     Example:
-        >>> [x.shape for x in split(jnp.zeros((5, 2)), 2)]
-        [(2, 2), (2, 2), (1, 2)]
+        >>> torch.split(torch.arange(5), 2)
+        (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
     return _pieces(tensor, *split_bounds(tensor.shape, split_size_or_sections, dim, split_size=split_size))
 
@@ -296,8 +296,8 @@ def tensor_split(input: Array, indices_or_sections: int | Array = None, dim=0, *
     """`indices_or_sections` sections of nearly equal size along `dim`, or cuts at these indices.
 
     Example:
-        >>> [x.shape[0] for x in tensor_split(jnp.zeros(7), 3)]
-        [3, 2, 2]
+        >>> torch.tensor_split(torch.arange(7), 3)
+        (tensor([0, 1, 2]), tensor([3, 4]), tensor([5, 6]))
     """
     bounds = tensor_split_bounds(input.shape, indices_or_sections, dim, indices=indices, sections=sections)
     return _pieces(input, *bounds)

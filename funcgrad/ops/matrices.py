@@ -23,8 +23,8 @@ def diag_embed(input: Array, offset=0, dim1=-2, dim2=-1):
         RuntimeError: `dim1` is `dim2`.
 
     Example:
-        >>> diag_embed(jnp.ones((2, 3))).shape
-        (2, 3, 3)
+        >>> torch.diag_embed(torch.ones(2, 3)).shape
+        torch.Size([2, 3, 3])
     """
     a, b = wrap_dim(dim1, input.ndim + 1), wrap_dim(dim2, input.ndim + 1)
     if a == b:

@@ -27,8 +27,8 @@ def flip(input: Array, *dims, **keyword):
     """`input` in reverse order along each of `dims`.
 
     Example:
-        >>> flip(jnp.arange(3), 0)
-        Array([2, 1, 0], dtype=int32)
+        >>> torch.flip(torch.arange(3), (0,))
+        tensor([2, 1, 0])
     """
     if not dims and "dims" not in keyword:
         raise TypeError('flip() missing 1 required positional arguments: "dims"')
@@ -65,9 +65,9 @@ def rot90(input: Array, k=1, dims=(0, 1)):
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if input.ndim < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
-    if dims[0] == dims[1] or abs(dims[0] - dims[1]) == input.ndim:
-        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     a, b = wrap_dim(dims[0], input.ndim), wrap_dim(dims[1], input.ndim)
+    if a == b:
+        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     k %= 4
     if k in (0, 2):
         return lax.rev(input, (a, b)) if k else input
@@ -140,8 +140,8 @@ def repeat(input: Array, *repeats, **keyword):
         RuntimeError: fewer repeats than dimensions.
 
     Example:
-        >>> repeat(jnp.zeros((2, 3)), 4, 1, 2).shape
-        (4, 2, 6)
+        >>> torch.zeros(2, 3).repeat(4, 1, 2).shape
+        torch.Size([4, 2, 6])
     """
     times = sizes_from(repeats or (keyword["repeats"],))
     if len(times) < input.ndim:
@@ -183,7 +183,7 @@ def _host_repeats(repeats, length: int | None, output_size=None) -> np.ndarray:
 
 def _rewrite_repeat_interleave(input, repeats=None, dim=None, output_size=None):
     if repeats is None:
-        return _values, (_host_repeats(input, None).astype(input.dtype),), {}
+        return _values, (_host_repeats(input, None).astype(_dtypes.to_numpy(input.dtype)),), {}
     if not hasattr(repeats, "dtype"):
         return None
     length = math.prod(input.shape) if dim is None else (input.shape or (1,))[wrap_dim(dim, len(input.shape))]
@@ -200,20 +200,22 @@ def _take_items(input: Array, indices: Array, dim=None) -> Array:
     return jnp.take(x, indices, axis=0 if dim is None else dim, mode="clip")
 
 
-@_marks.depends_on_values("repeats", "input", rewrite=_rewrite_repeat_interleave)
+@_marks.depends_on_values("repeats", rewrite=_rewrite_repeat_interleave)
 def repeat_interleave(input: Array, repeats: int | Array = None, dim=None, *, output_size=None):
     """Each item along `dim` (or of the flat tensor) repeated `repeats` times before the next.
 
     With only one argument, that is the repeats, and the result holds the items' numbers.
 
     Example:
-        >>> repeat_interleave(jnp.asarray([5, 6]), 2)
-        Array([5, 5, 6, 6], dtype=int32)
+        >>> torch.repeat_interleave(torch.tensor([5, 6]), 2)
+        tensor([5, 5, 6, 6])
     """
     if repeats is None or hasattr(repeats, "dtype"):
         function, args, _ = _rewrite_repeat_interleave(input, repeats, dim, output_size)
         return function(*map(jnp.asarray, args[:-1]), args[-1]) if len(args) > 1 else jnp.asarray(args[0])
     k = operator.index(repeats)
+    if dim is not None and not input.ndim:
+        wrap_dim(wrap_dim(dim, 0) + 1, 0)  # PyTorch looks for a dimension after the one that is not there
     if k < 0:
         raise RuntimeError("Repeats must be non-negative")
     x = input.reshape(-1) if dim is None or not input.ndim else input

@@ -310,8 +310,8 @@ def masked_fill(input: Array, mask: Array, value: Array | Scalar):
         RuntimeError: `mask` is not boolean, or `value` has dimensions.
 
     Example:
-        >>> masked_fill(jnp.asarray([1.0, 2.0]), jnp.asarray([True, False]), 9).tolist()
-        [9.0, 2.0]
+        >>> torch.masked_fill(torch.tensor([1.0, 2.0]), torch.tensor([True, False]), 9)
+        tensor([9., 2.])
     """
     if not is_number(value) and value.ndim:
         raise RuntimeError(

@@ -31,8 +31,8 @@ def view(input: Array, *shape, dtype=None, size=None):
         RuntimeError: the element counts differ.
 
     Example:
-        >>> view(jnp.arange(6), -1, 2).shape
-        (3, 2)
+        >>> torch.arange(6).view(-1, 2).shape
+        torch.Size([3, 2])
     """
     if dtype is None and len(shape) == 1 and isinstance(shape[0], _dtypes.dtype):
         dtype = shape[0]
@@ -84,8 +84,8 @@ def flatten(input: Array, start_dim=0, end_dim=-1):
         RuntimeError: `start_dim` comes after `end_dim`.
 
     Example:
-        >>> flatten(jnp.zeros((2, 3, 4)), 1).shape
-        (2, 12)
+        >>> torch.flatten(torch.zeros(2, 3, 4), 1).shape
+        torch.Size([2, 12])
     """
     start, end = wrap_dim(start_dim, input.ndim), wrap_dim(end_dim, input.ndim)
     if start > end:
@@ -197,8 +197,8 @@ def transpose(input: Array, dim0, dim1):
     """Dimensions `dim0` and `dim1` exchanged.
 
     Example:
-        >>> transpose(jnp.zeros((2, 3, 4)), 0, -1).shape
-        (4, 3, 2)
+        >>> torch.transpose(torch.zeros(2, 3, 4), 0, -1).shape
+        torch.Size([4, 3, 2])
     """
     return _swap(input, dim0, dim1)
 
@@ -294,8 +294,8 @@ def movedim(input: Array, source, destination):
     """Dimensions `source` moved to the places `destination`, the others in their order.
 
     Example:
-        >>> movedim(jnp.zeros((2, 3, 4)), 0, 2).shape
-        (3, 4, 2)
+        >>> torch.movedim(torch.zeros(2, 3, 4), 0, 2).shape
+        torch.Size([3, 4, 2])
     """
     return lax.transpose(input, moved_dims(input.ndim, source, destination)) if input.ndim else input
 

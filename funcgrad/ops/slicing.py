@@ -106,8 +106,8 @@ def select(input: Array, dim, index: Array | Scalar):
     """Position `index` along `dim`, which goes.
 
     Example:
-        >>> select(jnp.arange(6).reshape(2, 3), 1, -1).tolist()
-        [2, 5]
+        >>> torch.arange(6).view(2, 3).select(1, -1)
+        tensor([2, 5])
     """
     layout, operands = _select_index(input.shape, dim, index)
     return getitem(input, layout, *operands)
@@ -131,6 +131,15 @@ def slice(input: Array, dim=0, start=None, end=None, step=1):
     """``input[start:end:step]`` along `dim`."""
     layout, operands = _slice_index(input.shape, dim, start, end, step)
     return getitem(input, layout, *operands)
+
+
+def narrow_copy(input: Array, dim, start: Array | Scalar, length):
+    """As `narrow`, in new memory."""
+    if not -max(input.ndim, 1) <= dim < max(input.ndim, 1):
+        raise RuntimeError("Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.")
+    if length < 0 and input.ndim:
+        raise RuntimeError(f"start (0) + length ({length}) exceeds dimension size ({input.shape[dim]}).")
+    return narrow(input, dim, start, length)
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

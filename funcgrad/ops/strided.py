@@ -26,8 +26,9 @@ def unfold(input: Array, dimension, size, step):
         RuntimeError: `size` is larger than the dimension.
 
     Example:
-        >>> unfold(jnp.arange(5), 0, 3, 2).tolist()
-        [[0, 1, 2], [2, 3, 4]]
+        >>> torch.arange(5).unfold(0, 3, 2)
+        tensor([[0, 1, 2],
+                [2, 3, 4]])
     """
     d = wrap_dim(dimension, input.ndim)
     n = input.shape[d] if input.ndim else 1
