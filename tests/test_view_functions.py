@@ -135,6 +135,16 @@ def test_writing_to_a_repeated_element_is_an_error():
         views.write_through("expand", jnp.zeros((3, 1)), jnp.zeros((3, 4)), 3, 4)
 
 
+@pytest.mark.parametrize("args", [(0, 2, 1), (0, 3, 2)])
+def test_writing_through_overlapping_windows(args):
+    base = torch.arange(14.0).reshape(7, 2)
+    new = base.unfold(*args).clone()
+    new[0] += 5  # one window of several that share elements
+    got = views.write_through("unfold", jnp.asarray(base.numpy()), jnp.asarray(new.numpy()), *args)
+    base.unfold(*args)[0].add_(5)
+    np.testing.assert_array_equal(got, base.numpy())
+
+
 def test_gradients():
     base, new = jnp.arange(12.0).reshape(3, 4), jnp.ones(3)
 

@@ -8,8 +8,6 @@ https://docs.pytorch.org/docs/stable/tensor_view.html.
 
 from __future__ import annotations
 
-import math
-
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -18,7 +16,7 @@ from funcgrad import _dtypes
 from funcgrad._errors import wrap_dim
 from funcgrad.ops import broadcasting, complex, indexing, joining, shape, slicing, strided
 from funcgrad.ops._number import Array, cast
-from funcgrad.ops._sizes import as_tuple, sizes_from
+from funcgrad.ops._sizes import sizes_from
 
 _MODULES = (shape, broadcasting, joining, slicing, strided, complex)
 FUNCTIONS = {name: f for module in _MODULES for name, f in vars(module).items() if getattr(f, "is_view", False)}
@@ -40,7 +38,7 @@ def write_through(name: str, base: Array, new: Array, *args, output: int | None 
         >>> write_through("select", jnp.zeros((2, 3)), jnp.ones(3), 0, 1).tolist()
         [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
-    inverse = _INVERSES.get(name, _by_position(name))
+    inverse = _INVERSES.get(name) or _by_position(name)
     if output is not None:
         return inverse(base, new, output, *args, **kwargs)
     return inverse(base, new, *args, **kwargs)
@@ -151,10 +149,35 @@ def _conj(base: Array, new: Array) -> Array:
 # -- everything else --------------------------------------------------------------------------------------------------
 
 
+def _store(base: Array, positions: Array, new: Array, overlapping: bool) -> Array:
+    """`base` with `new` at these positions of its flat self.
+
+    Where a view shows an element more than once, a write changed only some of its appearances: those count.
+    """
+    if not new.size:
+        return base
+    flat, positions, new = base.reshape(-1), positions.reshape(-1), cast(new, base.dtype).reshape(-1)
+    if not overlapping:
+        return flat.at[positions].set(new, mode="promise_in_bounds", unique_indices=True).reshape(base.shape)
+    changed = new != flat.at[positions].get(mode="promise_in_bounds")
+    positions = jnp.where(changed, positions, flat.size)
+    return flat.at[positions].set(new, mode="drop", unique_indices=True).reshape(base.shape)
+
+
 def _as_strided(base: Array, new: Array, size, stride, storage_offset=None) -> Array:
-    if any(s == 0 and n > 1 for n, s in zip(as_tuple(size), as_tuple(stride))):
+    size, stride, offset = strided.check_strided(base, size, stride, storage_offset)
+    if any(s == 0 and n > 1 for n, s in zip(size, stride)):
         return _expand(base, jnp.zeros(base.size + 1, bool))
-    return slicing.as_strided_scatter(base, new, size, stride, storage_offset)
+    reach, overlapping = 0, False
+    for s, n in sorted((s, n) for n, s in zip(size, stride) if n > 1):
+        overlapping |= s <= reach
+        reach += (n - 1) * s
+    return _store(base, strided.strided_index(size, stride, offset), new, overlapping)
+
+
+def _unfold(base: Array, new: Array, dimension, size, step) -> Array:
+    positions = jnp.arange(base.size, dtype=jnp.int32 if base.size < 2**31 else jnp.int64).reshape(base.shape)
+    return _store(base, strided.unfold(positions, dimension, size, step), new, step < size)
 
 
 def _by_position(name: str):
@@ -162,13 +185,7 @@ def _by_position(name: str):
 
     def inverse(base: Array, new: Array, *args, **kwargs) -> Array:
         positions = jnp.arange(base.size, dtype=jnp.int32 if base.size < 2**31 else jnp.int64).reshape(base.shape)
-        at = FUNCTIONS[name](positions, *args, **kwargs)
-        if not math.prod(at.shape):
-            return base
-        flat = base.reshape(-1).at[at.reshape(-1)]
-        return flat.set(cast(new, base.dtype).reshape(-1), mode="promise_in_bounds", unique_indices=True).reshape(
-            base.shape
-        )
+        return _store(base, FUNCTIONS[name](positions, *args, **kwargs), new, overlapping=True)
 
     return inverse
 
@@ -184,6 +201,6 @@ _INVERSES = {
     **{f"{letter}split": _section(joining.split_along_bounds(letter)) for letter in "hvd"},
     "view": _view, "permute": _permute, "getitem": _getitem, "diagonal": _diagonal,
     "chunk": _section(joining.chunk_bounds), "tensor_split": _section(joining.tensor_split_bounds), "unbind": _unbind,
-    "as_strided": _as_strided, "real": _real, "imag": _imag, "view_as_real": _view_as_real, "conj": _conj,
+    "as_strided": _as_strided, "unfold": _unfold, "real": _real, "imag": _imag, "view_as_real": _view_as_real, "conj": _conj,
     "view_as_complex": _view_as_complex,
 }  # fmt: skip
