@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from funcgrad import _dtypes
 from funcgrad.ops._bounds import Check
 
 _CHECKING = "(while checking arguments for ctc_loss_allocate_outputs)"
@@ -66,6 +67,8 @@ def _ctc_loss(log_probs, targets, input_lengths, target_lengths, *args, **kwargs
 
 
 def _embedding(input, weight, *args, **kwargs) -> list[Check]:
+    if len(weight.shape) != 2 or _dtypes.to_dtype(input.dtype).category > _dtypes.INTEGER:
+        input, weight = weight, input  # torch.embedding(weight, indices)
     return [Check(input, 0, weight.shape[0], _error(IndexError, "index out of range in self"))]
 
 
