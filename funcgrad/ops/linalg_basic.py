@@ -9,6 +9,8 @@ Which `dot_general` a product becomes was measured on 2 CPU cores (float32, forw
   dimension of both: the gradient for ``w`` contracts two dimensions, for which XLA transposes the cotangent and calls
   its fast kernel (2.0 ms); the flattened form leaves a dot with a transposed left operand to a slower one (3.4 ms).
   `linear` keeps the dimensions. For two-dimensional inputs no form was better than plain `dot_general`.
+* float16 and bfloat16 are summed in float32, as in PyTorch; for bfloat16 on the CPU that is the faster form too
+  (0.8 ms for [1024, 256] @ [256, 512], 1.4 ms with a bfloat16 result type).
 """
 
 from __future__ import annotations
@@ -354,8 +356,8 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     if bias is None:
         same_dtype(input, weight)
     else:
-        check_expandable(bias, (*input.shape[:-1], weight.shape[0]) if bias.ndim > 1 else (rows, weight.shape[0]))
         check_addmm_dtypes(bias, input, weight)
+        check_expandable(bias, (*input.shape[:-1], weight.shape[0]) if bias.ndim > 1 else (rows, weight.shape[0]))
     check_dtype("addmm_impl_cpu_", dtype_of(input), "ifhc")
     out = contract(input, weight, ((input.ndim - 1,), (1,)), wide=True)
     return (out if bias is None else out + bias.astype(out.dtype)).astype(input.dtype)

@@ -83,17 +83,10 @@ def qr(input: Array, some: bool = True) -> tuple[Array, Array]:
     return _return_types.qr(*_qr.qr(input, "reduced" if some else "complete"))
 
 
-def _lu_with_info(A: Array, pivot: bool = True, get_infos: bool = False):
-    packed, pivots, info = _lu.lu_factor_ex(A, pivot=pivot)
-    if get_infos:
-        return (packed, pivots, info), jnp.zeros_like(info)
-    return (packed, pivots), info
-
-
-@raises_for_values(_lu_with_info, _lu.complain_about("torch.linalg.lu_factor_ex", _lu.ZERO_PIVOT, RuntimeError))
 def lu(A: Array, pivot: bool = True, get_infos: bool = False):
-    """Packed LU factors and pivots as `torch.linalg.lu_factor` gives; `info` too, and no error, if `get_infos`."""
-    return _lu_with_info(A, pivot, get_infos)[0]
+    """Packed LU factors and pivots as `torch.linalg.lu_factor` gives, with no error for zero pivots; `info` too if asked."""
+    factors = _lu.lu_factor_ex(A, pivot=pivot)
+    return factors if get_infos else (factors.LU, factors.pivots)
 
 
 def lu_solve(b: Array, LU_data: Array, LU_pivots: Array) -> Array:

@@ -50,8 +50,8 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Sc
         if x.ndim != 2:
             raise RuntimeError(f"{name} must be a matrix, got {x.ndim}-D tensor")
     check_multipliable(mat1, mat2)
-    check_expandable(input, (mat1.shape[0], mat2.shape[1]))
     check_addmm_dtypes(input, mat1, mat2)
+    check_expandable(input, (mat1.shape[0], mat2.shape[1]))
     check_dtype("addmm_impl_cpu_", dtype_of(input), "ifhc")
     return _combine(input, contract(mat1, mat2, ((1,), (0,)), wide=True), beta, alpha)
 
