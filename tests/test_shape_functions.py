@@ -60,6 +60,7 @@ def outcome(names, call):
 
 
 CALLS = """
+sum_to_size(x, 3); sum_to_size(x, ()); sum_to_size(x, (2, 1)); sum_to_size(x, 2); sum_to_size(x, 2, 3)
 view(x, 4); view(x, -1, -1); view(x, -2, 3); view(x, -1, 4); view(x, 0, -1); view(z(0), 0, -1); view(z(0), -1, 3)
 view(x, -1, 2); view(x, i32); view(x, f64); view(x, f16); view(z(()), f16); view(z(3, dtype=u8), i32)
 view(z(()), i32); view(z(2, dtype=c64), f64); view_as(x, z(3, 2)); view_as(x, z(3, 3)); reshape(x, (7,))

@@ -12,7 +12,7 @@ from funcgrad import _dtypes, _errors
 from funcgrad._errors import wrap_dim, wrap_dims
 from funcgrad.ops import _marks
 from funcgrad.ops._number import Array
-from funcgrad.ops._sizes import as_tuple, expand_size, sizes_from
+from funcgrad.ops._sizes import as_tuple, brackets, expand_size, sizes_from
 
 
 def squeezed_dims(shape, dim=None) -> tuple[int, ...]:
@@ -128,3 +128,24 @@ def atleast_2d(*tensors: Array):
 def atleast_3d(*tensors: Array):
     """With dimensions of size 1 up to three: a vector becomes ``(1, n, 1)``, a matrix ``(n, m, 1)``."""
     return _at_least(3, tensors)
+
+
+def sum_to_size(input: Array, *size):
+    """`input` summed down to `size`, which broadcasts to its shape: the opposite of `expand`.
+
+    Raises:
+        RuntimeError: `size` does not broadcast to the shape of `input`.
+
+    Example:
+        >>> torch.ones(2, 3).sum_to_size(1, 3)
+        tensor([[2., 2., 2.]])
+    """
+    size, shape = sizes_from(size), input.shape
+    extra = len(shape) - len(size)
+    if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
+        raise RuntimeError(f"size {{{brackets(size)}}} is not expandable to size {{{brackets(shape)}}}.")
+    dims = [d for d, m in enumerate(shape) if d < extra or (size[d - extra] == 1 and m != 1)]
+    if not dims:
+        return input
+    exact = _dtypes.to_dtype(input.dtype).category < _dtypes.FLOATING
+    return jnp.sum(input, dims, dtype=jnp.int64 if exact else input.dtype).reshape(size)

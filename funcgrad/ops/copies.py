@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import types
 
-from funcgrad.ops import broadcasting, joining, shape, slicing, strided
+from funcgrad.ops import broadcasting, complex, joining, shape, slicing, strided
 
 _COPIES = {
     shape: "alias detach diagonal permute t transpose view",
     broadcasting: "expand squeeze unsqueeze",
     joining: "split split_with_sizes unbind",
     slicing: "select slice",
+    complex: "view_as_complex view_as_real",
     strided: "as_strided unfold",
 }
 _UNSAFE = {
