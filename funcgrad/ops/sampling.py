@@ -25,12 +25,23 @@ _PADDING_MODES = ("zeros", "border", "reflection")
 # -- coordinates ------------------------------------------------------------------------------------------------------
 
 
-def _pixel(x: Array, size: int, align_corners: bool) -> Array:
-    """From -1 ... 1 to an index."""
+_HALF_BITS = {_dtypes.bfloat16: (8, 7), _dtypes.float16: (5, 10)}
+
+
+def _pixel(x: Array, size: int, align_corners: bool, planar: bool, bits) -> Array:
+    """From -1 ... 1 to an index, in the order of PyTorch's operations; halves (`bits`) are rounded after each."""
+
+    def rounded(y):
+        return y if bits is None else lax.reduce_precision(y, *bits)
+
     one, half = jnp.ones((), x.dtype), jnp.asarray(0.5, x.dtype)
+    if planar:
+        factor = jnp.asarray((size - 1) / 2 if align_corners else size / 2, x.dtype)
+        scaled = rounded(rounded(x + one) * factor)
+        return scaled if align_corners else rounded(scaled - half)
     if align_corners:
-        return (x + one) * half * jnp.asarray(size - 1, x.dtype)
-    return ((x + one) * jnp.asarray(size, x.dtype) - one) * half
+        return rounded((rounded(x + one) * half) * jnp.asarray(size - 1, x.dtype))
+    return rounded(rounded(rounded(x + one) * jnp.asarray(size, x.dtype)) - one) * half
 
 
 def _clipped(x: Array, size: int) -> Array:
@@ -121,7 +132,8 @@ def _sample(input: Array, grid: Array, mode: str, padding_mode: str, align_corne
     wide = _dtypes.float32 if d in HALVES else d
     flat, places = cast(input, wide).reshape(n, c, -1), cast(grid, wide)
     # The grid's last axis is (x, y, z), the image's axes are (z, y, x).
-    pixels = [_pixel(places[..., -1 - i], size, align_corners) for i, size in enumerate(sizes)]
+    planar, bits = len(sizes) == 2, _HALF_BITS.get(d)
+    pixels = [_pixel(places[..., -1 - i], size, align_corners, planar, bits) for i, size in enumerate(sizes)]
     if mode == "bicubic":
         return cast(_cubic(flat, pixels, sizes, lambda x, n: _inside(x, n, padding_mode, align_corners)), d)
     pixels = [_inside(x, size, padding_mode, align_corners) for x, size in zip(pixels, sizes)]
