@@ -112,9 +112,9 @@ class SingleOp:
         return self.forward(*self._operands(entry, env, numbers))
 
     def differentiate(self, entry: Entry, env: dict, numbers: Numbers):
-        """The results and the pullback."""
+        """The results and the pullback: a pytree, as its residuals may have to outlive this launch."""
         results, leaves = self.forward(*self._operands(entry, env, numbers))
-        return results, lambda cts: self.backward(leaves, cts)
+        return results, jax.tree_util.Partial(self.backward, leaves)
 
 
 class _Given:
