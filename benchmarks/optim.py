@@ -62,8 +62,9 @@ def with_pytorch(case: str, name: str, version: str):
 
 
 def with_funcgrad(case: str, name: str, version: str):
-    import funcgrad
     import jax
+
+    import funcgrad
 
     funcgrad.keep_freed_memory()
     wait = lambda params: jax.block_until_ready([funcgrad.to_jax(p.detach()) for p in params])  # noqa: E731

@@ -154,11 +154,11 @@ def test_folders_archives_and_missing_files(tmp_path):
 
 def test_an_interrupt_from_outside_ends_the_program(tmp_path):
     path = program(tmp_path, "import sys, time; print('on', flush=True); time.sleep(30)")
-    command = [sys.executable, "-m", "funcgrad", path]
-    # A shell's background job ignores SIGINT, and so would its children.
-    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    # A shell's background job ignores SIGINT, and so would its children: a handler of any kind is reset by exec.
+    heeding = "import os, signal, sys; signal.signal(signal.SIGINT, lambda *_: None); os.execv(sys.executable, sys.argv[1:])"
+    command = [sys.executable, "-c", heeding, sys.executable, "-m", "funcgrad", path]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, env=ENVIRONMENT, **pipes, **heeding) as process:
+    with subprocess.Popen(command, env=ENVIRONMENT, **pipes) as process:
         assert process.stdout.readline() == b"on\n"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
