@@ -69,6 +69,7 @@ from funcgrad import linalg as linalg  # noqa: E402
 from funcgrad import nn as nn  # noqa: E402  (its layers use the ops put in place above)
 from funcgrad import optim as optim  # noqa: E402
 from funcgrad import serialization as serialization  # noqa: E402
+from funcgrad import signal as signal  # noqa: E402
 from funcgrad import special as special  # noqa: E402
 from funcgrad import utils as utils  # noqa: E402
 from funcgrad import version as version  # noqa: E402

@@ -13,7 +13,7 @@ LAYERS = [
     (
         "_tensor", "_views", "_operators", "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert",
         "_methods", "_indexing", "_tensor_str", "_interop", "_generator", "_random", "random", "autograd", "_compile",
-        "quasirandom", "linalg", "fft", "special", "_settings", "_legacy_types",
+        "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types",
     ),
     ("nn", "_dynamo"),
     ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "amp", "cuda", "backends"),
