@@ -39,36 +39,47 @@ ROWS = (
         logaddexp2 logcumsumexp logsumexp lu_solve lu_unpack matmul max maximum mean median min minimum mm mode msort mv
         nanmedian nanmean nanquantile nansum norm orgqr ormqr outer prod qr quantile row_stack signbit sort stack
         std sum svd take take_along_dim topk trace triangular_solve var vdot vstack polar complex
-        bucketize searchsorted cross diagonal_scatter select_scatter slice_scatter renorm_copy
+        bucketize searchsorted cross diagonal_scatter select_scatter slice_scatter hash_tensor nonzero_static
     """,
     ),
     (
         "fm",
         "",
         """
-        allclose_array as_strided_scatter bincount broadcast_to cdist chunk clone corrcoef count_nonzero cov
-        detach det diag_embed diagflat diagonal dist dsplit expand_copy flatten flip fliplr flipud
+        as_strided_scatter bincount broadcast_to cdist chunk clone corrcoef count_nonzero cov
+        detach det diag_embed diagflat diagonal dist dsplit flatten flip fliplr flipud
         hsplit imag isclose isfinite isin isinf isnan isreal kron logdet masked_select matrix_exp matrix_power
-        moveaxis movedim narrow nonzero numel_array permute pinverse positive ravel real
+        moveaxis movedim narrow nonzero permute pinverse positive ravel real
         repeat_interleave reshape resolve_conj resolve_neg roll rot90 rsub select slogdet softmax log_softmax split
         split_with_sizes squeeze std_mean swapaxes swapdims t tensor_split tile transpose unbind unflatten
         unique unique_consecutive unsafe_chunk unsafe_split unsqueeze var_mean view_as_complex view_as_real vsplit where
         adjoint angle argwhere atleast_1d atleast_2d atleast_3d conj narrow_copy cumulative_trapezoid
-        gradient trapezoid trapz nanstd smm hspmm istft stft unfold_copy channel_shuffle
+        gradient trapezoid trapz istft stft unsafe_split_with_sizes
     """,
     ),
     (
         "f",
         "",
         """
-        addcmul_out bilinear block_diag broadcast_tensors cartesian_prod chain_matmul combinations cosine_similarity
-        einsum meshgrid tensordot tril_indices triu_indices vander histogramdd dropout_mask
+        bilinear block_diag broadcast_tensors cartesian_prod chain_matmul combinations cosine_similarity
+        einsum meshgrid tensordot vander histogramdd unravel_index fill
         pairwise_distance pdist pixel_shuffle pixel_unshuffle celu selu threshold
         rms_norm layer_norm group_norm instance_norm conv1d conv2d conv3d conv_transpose1d conv_transpose2d
         conv_transpose3d avg_pool1d adaptive_avg_pool1d adaptive_max_pool1d max_pool1d max_pool2d max_pool3d
         embedding embedding_bag affine_grid_generator grid_sampler bartlett_window blackman_window hamming_window
         hann_window kaiser_window cosine_embedding_loss ctc_loss hinge_embedding_loss kl_div margin_ranking_loss
-        poisson_nll_loss triplet_margin_loss softmax_ log_sigmoid
+        poisson_nll_loss triplet_margin_loss binary_cross_entropy_with_logits channel_shuffle conv_tbc convolution
+        constant_pad_nd grid_sampler_2d grid_sampler_3d max_pool1d_with_indices native_batch_norm native_channel_shuffle
+        native_group_norm native_layer_norm
+    """,
+    ),
+    (
+        "fo",
+        "",
+        """
+        alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy slice_copy split_copy
+        split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy
+        view_as_complex_copy view_as_real_copy
     """,
     ),
     (
@@ -89,13 +100,12 @@ ROWS = (
         "m",
         "",
         """
-        expand expand_as view view_as reshape_as repeat unfold as_strided T mT mH H new_expand sum_to_size
-        type_as_array
+        expand expand_as view view_as reshape_as repeat unfold as_strided T mT mH H sum_to_size
     """,
     ),
     (
         "n",
-        "",
+        "nn.functional.",
         """
         linear relu relu6 elu celu selu gelu silu mish hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink
         threshold softplus softsign logsigmoid leaky_relu prelu glu softmax log_softmax softmin normalize sigmoid tanh
@@ -111,9 +121,9 @@ ROWS = (
         grid_sample affine_grid fold channel_shuffle native_channel_shuffle conv_tbc upsample upsample_nearest
         upsample_bilinear max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
         adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices
+        unfold
     """,
     ),
-    ("n", "nn.functional.", "unfold"),
     (
         "l",
         "linalg.",
@@ -150,9 +160,11 @@ ROWS = (
 """(forms, prefix of the array functions' names, names)."""
 
 FUNCTIONS_IN_PLACE = {
-    "abs", "acos", "asin", "atan", "ceil", "clamp", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "floor",
-    "frac", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "reciprocal", "round", "rsqrt", "sigmoid",
-    "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "asinh", "acosh", "atanh", "deg2rad", "rad2deg",
+    "abs", "acos", "acosh", "addmv", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh",
+    "atan", "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "conj_physical", "cos", "cosh", "deg2rad", "erf",
+    "erfc", "exp", "exp2", "expm1", "fix", "floor", "frac", "gcd", "i0", "index_put", "lcm", "ldexp", "log", "log10",
+    "log1p", "log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu", "round", "rsqrt",
+    "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "xlogy",
 }  # fmt: skip
 PROPERTIES = {"T", "mT", "mH", "H", "real", "imag"}
 NOT_DIFFERENTIABLE = {
