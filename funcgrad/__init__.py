@@ -60,8 +60,10 @@ _here = vars(_sys.modules[__name__])
 _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())
 
-from funcgrad import _legacy_types, _settings  # noqa: E402
+from funcgrad import _autocast, _legacy_types, _settings  # noqa: E402
+from funcgrad import amp as amp  # noqa: E402
 from funcgrad import backends as backends  # noqa: E402
+from funcgrad import cpu as cpu  # noqa: E402
 from funcgrad import cuda as cuda  # noqa: E402
 from funcgrad import fft as fft  # noqa: E402
 from funcgrad import func as func  # noqa: E402
@@ -77,10 +79,11 @@ from funcgrad._import_hook import install as install  # noqa: E402
 from funcgrad._import_hook import uninstall as uninstall  # noqa: E402
 from funcgrad._malloc import keep_freed_memory as keep_freed_memory  # noqa: E402
 from funcgrad._tensor_str import set_printoptions as set_printoptions  # noqa: E402
+from funcgrad.amp import autocast as autocast  # noqa: E402
 from funcgrad.serialization import load as load  # noqa: E402
 from funcgrad.serialization import save as save  # noqa: E402
 from funcgrad.utils.dlpack import from_dlpack as from_dlpack  # noqa: E402
 from funcgrad.utils.dlpack import to_dlpack as to_dlpack  # noqa: E402
 from funcgrad.version import __version__ as __version__  # noqa: E402
 
-_here.update(_settings.public() | _legacy_types.public())
+_here.update(_settings.public() | _legacy_types.public() | _autocast.public())

@@ -1,6 +1,7 @@
 """From array functions to PyTorch's ops: every form of every row of `_operator_table`.
 
 The array function of a row's name is found in `funcgrad.ops`. To add an op: write that function, add its name to a row.
+While a thread is inside ``torch.autocast``, `record` is that of `_autocast`; in-place forms and ``out=`` do not autocast.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from funcgrad import _operator_table as table
 from funcgrad import _views, ops
 from funcgrad._tensor import Tensor
 from funcgrad.engine.record import Override, record
+from funcgrad.engine.record import record as record_as_is
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import Value
@@ -144,7 +146,7 @@ def inplace_form(op: Op, path: str):
     def form(self, *args, **kwargs):
         check_writable(self)
         try:
-            out = record(op, (self, *args), kwargs)
+            out = record_as_is(op, (self, *args), kwargs)
         except Override:
             return overridden(form, (self, *args), kwargs)
         write(self, out)
@@ -197,7 +199,10 @@ def _into(form, op: Op, args, kwargs):
     from funcgrad._out import into
 
     out = kwargs.pop("out")
-    result = form(*args, **kwargs)
+    if record is record_as_is or op.data_dependent:
+        result = form(*args, **kwargs)
+    else:
+        result = _wrapped(record_as_is(op, args, kwargs))
     return result if out is None else into(op, result, out)
 
 

@@ -14,9 +14,10 @@ LAYERS = [
         "_tensor", "_views", "_operators", "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert",
         "_methods", "_indexing", "_tensor_str", "_interop", "_generator", "_random", "random", "autograd", "_compile",
         "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types",
+        "_autocast", "_autocast_table",
     ),
-    ("nn", "_dynamo"),
-    ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "amp", "cuda", "backends"),
+    ("nn", "_dynamo", "amp"),
+    ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "cpu", "cuda", "backends"),
     ("_import_hook", "_run_program", "_report", "__main__", "__init__"),
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

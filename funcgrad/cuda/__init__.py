@@ -11,6 +11,7 @@ import jax
 
 from funcgrad import _device
 from funcgrad import random as _random
+from funcgrad.cuda import amp as amp
 
 
 def is_available() -> bool:
