@@ -60,7 +60,7 @@ _here = vars(_sys.modules[__name__])
 _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())
 
-from funcgrad import _autocast, _legacy_types, _settings  # noqa: E402
+from funcgrad import _autocast, _legacy_types, _settings, _torch_functions  # noqa: E402
 from funcgrad import amp as amp  # noqa: E402
 from funcgrad import backends as backends  # noqa: E402
 from funcgrad import cpu as cpu  # noqa: E402
@@ -86,4 +86,4 @@ from funcgrad.utils.dlpack import from_dlpack as from_dlpack  # noqa: E402
 from funcgrad.utils.dlpack import to_dlpack as to_dlpack  # noqa: E402
 from funcgrad.version import __version__ as __version__  # noqa: E402
 
-_here.update(_settings.public() | _legacy_types.public() | _autocast.public())
+_here.update(_settings.public() | _legacy_types.public() | _autocast.public() | _torch_functions.public())

@@ -77,14 +77,14 @@ def is_same_size(self: Tensor, other: Tensor) -> bool:
     return self.shape == other.shape
 
 
-def equal(self: Tensor, other: Tensor) -> bool:
+def equal(input: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape and elements."""
-    return self.shape == other.shape and bool(_operators.call("all", _operators.call("eq", self, other)))
+    return bool(_operators.call("equal", input, other))
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether every ``|input - other| <= atol + rtol * |other|``."""
-    return bool(_operators.call("all", _operators.call("isclose", input, other, rtol, atol, equal_nan)))
+    return bool(_operators.call("allclose", input, other, rtol, atol, equal_nan))
 
 
 def is_nonzero(self: Tensor) -> bool:

@@ -62,7 +62,8 @@ ROWS = (
         "",
         """
         bilinear block_diag broadcast_tensors cartesian_prod chain_matmul combinations cosine_similarity
-        einsum meshgrid tensordot vander histogramdd unravel_index fill
+        einsum meshgrid tensordot vander histogramdd unravel_index fill frobenius_norm
+        norm_except_dim nuclear_norm segment_reduce
         pairwise_distance pdist pixel_shuffle pixel_unshuffle celu selu threshold
         rms_norm layer_norm group_norm instance_norm conv1d conv2d conv3d conv_transpose1d conv_transpose2d
         conv_transpose3d avg_pool1d adaptive_avg_pool1d adaptive_max_pool1d max_pool1d max_pool2d max_pool3d

@@ -24,7 +24,7 @@ _FAMILIES = {
     "reduction moments extrema norm_and_dist order_statistics sorting searching uniqueness "
     "cumulative differences statistics covariance windows spectral "
     "shape slicing strided indexing creation linalg_basic matrix_add contraction distance_matrix linalg_torch complex "
-    "broadcasting joining rearranging matrices copies gathering scattering torch_signatures",
+    "broadcasting joining rearranging matrices copies gathering scattering rescaling segments torch_signatures",
     "linalg": "linalg norms solve cholesky lu ldl qr svd eigen",
     "fft": "fft",
     "special": "special",
