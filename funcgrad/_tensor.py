@@ -241,6 +241,8 @@ class Tensor(Handle):
             raise TypeError(f"Variable data has to be a tensor, but got {type(new).__name__}")
         value = detached(new._read())
         requires_grad = self.requires_grad
+        if requires_grad and not (new.is_floating_point() or new.is_complex()):
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._base = self._made = None
         if requires_grad and self._leaf is None:
             self._leaf = Leaf(self)

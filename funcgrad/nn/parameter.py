@@ -44,6 +44,12 @@ class Parameter(Tensor):
     __str__ = __repr__
     __hash__ = Tensor.__hash__
 
+    def __deepcopy__(self, memo: dict) -> Parameter:
+        if id(self) in memo:
+            return memo[id(self)]
+        copied = memo[id(self)] = type(self)(self.detach().clone(), self.requires_grad)
+        return copied
+
 
 class Buffer(Tensor):
     """A tensor of a Module's state that is not learned (a running mean).
@@ -83,6 +89,11 @@ class UninitializedTensorMixin:
             self._value = as_leaf(made._read(), self._leaf)
         else:
             self._value = made._read()
+
+    def convert_with(self, fn) -> None:
+        """Let ``fn`` (a conversion of tensors) decide the dtype and device that it will have."""
+        made = fn(_creation.from_array(_creation.as_numpy([])).to(self._made_dtype))
+        self._made_dtype, self._made_device = made.dtype, made.device
 
     @property
     def shape(self):

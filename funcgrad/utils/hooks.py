@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 import weakref
 from collections import OrderedDict
+
+from funcgrad.engine.state import state
 
 
 class RemovableHandle:
@@ -51,6 +54,7 @@ class BackwardHook:
         self.user_pre_hooks = user_pre_hooks
         self.grad_outputs = None
         self.input_tensors: list[int] | None = None
+        self.output_tensors: list[int] | None = None
         self.count = 0
 
     def setup_input_hook(self, args):
@@ -68,15 +72,21 @@ class BackwardHook:
         from funcgrad._tensor import Tensor
         from funcgrad.autograd.function import Function
 
-        at = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
-        setattr(self, attribute, at)
-        if not at:
+        at = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
+        tracked = [args[i].requires_grad for i in at]
+        if not any(tracked) or not state.grad:
             return args
+        setattr(self, attribute, at)
 
         class Mark(Function):
             @staticmethod
             def forward(ctx, *tensors):
-                return tuple(t.view_as(t) for t in tensors)
+                ctx.set_materialize_grads(
+                    attribute == "input_tensors"
+                )  # an unused output's gradient is None, an input's 0
+                made = tuple(t.view_as(t) for t in tensors)
+                ctx.mark_non_differentiable(*[t for t, required in zip(made, tracked) if not required])
+                return made
 
             @staticmethod
             def backward(ctx, *grads):
@@ -92,24 +102,51 @@ class BackwardHook:
         for hook in self.user_pre_hooks:
             changed = hook(self.module, outputs)
             if changed is not None:
-                outputs = changed if isinstance(changed, tuple) else (changed,)
+                outputs = _checked(changed, count, "Backward pre hook", "grad_output")
         self.grad_outputs = outputs
-        if not self.input_tensors:
-            for hook in self.user_hooks:
-                if hook(self.module, (None,) * self.count, outputs) is not None:
-                    raise RuntimeError(
-                        "Backward hook for Modules where no input requires gradient should always return None or None "
-                        "for all gradients."
-                    )
+        if self.input_tensors is None:
+            self._call_without_inputs(outputs)
         return tuple(outputs[i] for i in at)
+
+    def _call_without_inputs(self, outputs) -> None:
+        """No input requires a gradient: the hooks are called now, with None for the inputs' gradients."""
+        warnings.warn(
+            "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
+            "require gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module."
+            "register_full_backward_hook for more details.",
+            stacklevel=2,
+        )
+        for hook in self.user_hooks:
+            changed = hook(self.module, (None,) * self.count, outputs)
+            if changed is not None and not (isinstance(changed, tuple) and all(c is None for c in changed)):
+                raise RuntimeError(
+                    "Backward hook for Modules where no input requires gradient should always return None or None for "
+                    "all gradients."
+                )
 
     def _inputs_known(self, at, count, grads):
         inputs = _spread(at, count, grads)
+        if self.output_tensors is None:
+            raise RuntimeError(
+                "Module backward hook for grad_input is called before the grad_output one. This happens because the "
+                "gradient in your nn.Module flows to the Module's input without passing through the Module's output. Make "
+                "sure that the output depends on the input and that the loss is computed based on the output."
+            )
         for hook in self.user_hooks:
             changed = hook(self.module, inputs, self.grad_outputs)
             if changed is not None:
-                inputs = changed if isinstance(changed, tuple) else (changed,)
+                inputs = _checked(changed, count, "Backward hook", "grad_input")
         return tuple(inputs[i] for i in at)
+
+
+def _checked(changed, count: int, what: str, gradients: str) -> tuple:
+    """What a hook returned instead of the gradients, as a tuple of the right length."""
+    changed = changed if isinstance(changed, tuple) else (changed,)
+    if len(changed) != count:
+        raise RuntimeError(
+            f"{what} returned an invalid number of {gradients}, got {len(changed)}, but expected {count}"
+        )
+    return changed
 
 
 def _spread(at, count: int, grads) -> tuple:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+import weakref
 from collections import OrderedDict
 
+from funcgrad._tensor import Tensor
 from funcgrad.utils.hooks import BackwardHook, RemovableHandle
 
 GLOBAL_FORWARD_PRE: OrderedDict = OrderedDict()
@@ -30,6 +33,24 @@ def _register(registry: OrderedDict, hook, prepend: bool = False, extra: list | 
     if prepend:
         registry.move_to_end(handle.id, last=False)
     return handle
+
+
+class BoundHook:
+    """A hook that is given its module first; it refers to the module weakly, except in a pickle or a copy."""
+
+    def __init__(self, hook, module):
+        self.hook = hook
+        self.module = weakref.ref(module)
+
+    def __call__(self, *args):
+        return self.hook(self.module(), *args)
+
+    def __getstate__(self) -> dict:
+        return {"hook": self.hook, "module": self.module()}
+
+    def __setstate__(self, state: dict) -> None:
+        self.hook = state["hook"]
+        self.module = weakref.ref(state["module"])
 
 
 class HooksMixin:
@@ -111,8 +132,7 @@ class HooksMixin:
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(self, hook, with_module: bool = False) -> RemovableHandle:
-        bound = (lambda *args: hook(self, *args)) if with_module else hook
-        return _register(self._load_state_dict_pre_hooks, bound)
+        return _register(self._load_state_dict_pre_hooks, BoundHook(hook, self) if with_module else hook)
 
     def register_load_state_dict_post_hook(self, hook) -> RemovableHandle:
         """Call ``hook(module, incompatible_keys)`` after loading."""
@@ -122,14 +142,14 @@ class HooksMixin:
 
     def _call_with_hooks(self, *args, **kwargs):
         """Forward between its hooks."""
-        called: set[int] = set()
+        so_far = {"called": set(), "output": None}
         try:
-            return self._hooked_forward(args, kwargs, called)
+            return self._hooked_forward(args, kwargs, so_far)
         except Exception:
-            self._call_always_hooks(args, kwargs, called)
+            self._call_always_hooks(args, kwargs, so_far)
             raise
 
-    def _hooked_forward(self, args, kwargs, called):
+    def _hooked_forward(self, args, kwargs, so_far: dict):
         for key, hook in (*GLOBAL_FORWARD_PRE.items(), *self._forward_pre_hooks.items()):
             if key in self._forward_pre_hooks_with_kwargs:
                 changed = hook(self, args, kwargs)
@@ -146,37 +166,45 @@ class HooksMixin:
         backward = self._backward_hook()
         if backward is not None:
             args = backward.setup_input_hook(args)
-        output = self.forward(*args, **kwargs)
+        output = so_far["output"] = self.forward(*args, **kwargs)
         for key, hook in (*GLOBAL_FORWARD.items(), *self._forward_hooks.items()):
-            called.add(key)
+            so_far["called"].add(key)
             with_kwargs = key in self._forward_hooks_with_kwargs or key in GLOBAL_FORWARD_KWARGS
             changed = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
             if changed is not None:
-                output = changed
-        return output if backward is None else backward.setup_output_hook(output)
+                output = so_far["output"] = changed
+        if backward is None:
+            return output
+        if not isinstance(output, Tensor | tuple):
+            warnings.warn(
+                "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
+                f"{type(output)}",
+                stacklevel=2,
+            )
+        return backward.setup_output_hook(output)
 
     def _backward_hook(self) -> BackwardHook | None:
         pre = [*GLOBAL_BACKWARD_PRE.values(), *self._backward_pre_hooks.values()]
         full = [*GLOBAL_BACKWARD.values(), *self._backward_hooks.values()]
         return BackwardHook(self, full, pre) if pre or full else None
 
-    def _call_always_hooks(self, args, kwargs, called: set) -> None:
+    def _call_always_hooks(self, args, kwargs, so_far: dict) -> None:
         always = {**GLOBAL_FORWARD_ALWAYS, **self._forward_hooks_always_called}
         for key, hook in (*GLOBAL_FORWARD.items(), *self._forward_hooks.items()):
-            if key in always and key not in called:
-                try:
-                    if key in self._forward_hooks_with_kwargs:
-                        hook(self, args, kwargs, None)
-                    else:
-                        hook(self, args, None)
-                except Exception as e:
-                    import warnings
-
-                    warnings.warn(
-                        "module forward hook with ``always_call=True`` raised an exception that was silenced as another "
-                        f"error was raised in forward: {e}",
-                        stacklevel=2,
-                    )
+            if key not in always or key in so_far["called"]:
+                continue
+            with_kwargs = key in self._forward_hooks_with_kwargs or key in GLOBAL_FORWARD_KWARGS
+            try:
+                changed = hook(self, args, *((kwargs,) if with_kwargs else ()), so_far["output"])
+            except Exception as e:
+                warnings.warn(
+                    f"{'global ' if key in GLOBAL_FORWARD else ''}module forward hook with ``always_call=True`` raised an "
+                    f"exception that was silenced as another error was raised in forward: {e}",
+                    stacklevel=2,
+                )
+                continue
+            if changed is not None:
+                so_far["output"] = changed
 
 
 def register_module_forward_pre_hook(hook) -> RemovableHandle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict, namedtuple
 
 from funcgrad._tensor import Tensor
@@ -40,6 +41,12 @@ class StateDictMixin:
         Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
         """
         if args:
+            warnings.warn(
+                "Positional args are being deprecated, use kwargs instead. Refer to "
+                "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict for details.",
+                FutureWarning,
+                stacklevel=2,
+            )
             destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])
         if destination is None:
             destination = OrderedDict()
@@ -141,8 +148,8 @@ class StateDictMixin:
         for hook in self._load_state_dict_post_hooks.values():
             if hook(self, incompatible) is not None:
                 raise AssertionError(
-                    "Hooks registered with ``register_load_state_dict_post_hook`` are notexpected to return new values, "
-                    "if incompatible_keys need to be modified,it should be done inplace."
+                    "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new values, "
+                    "if incompatible_keys need to be modified, it should be done inplace."
                 )
 
     def _load_from_state_dict(
@@ -152,7 +159,7 @@ class StateDictMixin:
         for hook in self._load_state_dict_pre_hooks.values():
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
         assign = local_metadata.get("assign_to_params_buffers", False)
-        for name, have in self._own_state():
+        for name, have in list(self._own_state()):  # loading may turn a buffer into a parameter
             key = prefix + name
             if key in state_dict:
                 problem = self._load_one(name, key, have, state_dict[key], assign)
@@ -201,9 +208,10 @@ class StateDictMixin:
         with no_grad():
             if assign:
                 if isinstance(have, Parameter):
-                    given = (
-                        given if isinstance(given, Parameter) else Parameter(given, requires_grad=have.requires_grad)
-                    )
+                    if isinstance(given, Parameter):
+                        given.requires_grad_(have.requires_grad)
+                    else:
+                        given = Parameter(given, requires_grad=have.requires_grad)
                 setattr(self, name, given)
             else:
                 have.copy_(given)

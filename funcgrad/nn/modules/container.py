@@ -437,7 +437,7 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        return _listed(self.items())
+        return _listed(self.items(), lambda t: t.type())
 
     def __or__(self, other: ParameterDict) -> ParameterDict:
         merged = self.copy()
@@ -457,16 +457,14 @@ class ParameterDict(Module):
         raise RuntimeError("ParameterDict should not be called.")
 
 
-def _listed(items) -> str:
+def _listed(items, kind_of=lambda t: t.dtype if isinstance(t, Parameter) else t.type()) -> str:
     lines = []
     for key, value in items:
         if isinstance(value, Tensor):
             kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
             where = "" if value.device.type == "cpu" else f" (GPU {value.device.index})"
             size = "x".join(str(n) for n in value.size())
-            lines.append(
-                f"  ({key}): {kind} containing: [{value.type() if kind == 'Tensor' else value.dtype} of size {size}{where}]"
-            )
+            lines.append(f"  ({key}): {kind} containing: [{kind_of(value)} of size {size}{where}]")
         else:
             lines.append(f"  ({key}): Object of type: {type(value).__name__}")
     return "\n".join(lines)

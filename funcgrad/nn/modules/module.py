@@ -5,6 +5,8 @@ See https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html.
 
 from __future__ import annotations
 
+import types
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -16,10 +18,32 @@ from funcgrad.autograd.grad_mode import no_grad
 from funcgrad.engine.boundary import no_grad_call
 from funcgrad.engine.state import state
 from funcgrad.nn.modules import _hooks
-from funcgrad.nn.modules._hooks import HooksMixin
+from funcgrad.nn.modules._hooks import (
+    HooksMixin,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from funcgrad.nn.modules._state_dict import StateDictMixin
 from funcgrad.nn.modules._tree import TreeMixin
 from funcgrad.nn.parameter import Buffer, Parameter, is_lazy
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 _REGISTRIES = (
     "_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs",
@@ -176,16 +200,16 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
             self._require_init("_parameters", "parameters")
             self._forget(name, "_buffers", "_modules")
             self.register_parameter(name, value)
-        elif isinstance(value, Module):
-            self._require_init("_modules", "module")
-            self._forget(name, "_parameters", "_buffers")
-            own["_modules"][name] = _hooks.registered("module", self, name, value)
         elif own.get("_parameters") and name in own["_parameters"]:
             if value is not None:
                 raise TypeError(
                     f"cannot assign '{_typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
                 )
             self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._require_init("_modules", "module")
+            self._forget(name, "_buffers")
+            own["_modules"][name] = _hooks.registered("module", self, name, value)
         elif own.get("_modules") and name in own["_modules"]:
             if value is not None:
                 raise TypeError(
@@ -254,14 +278,21 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
                 child._apply(fn)
         with no_grad():
             for parameter in self._parameters.values():
-                if parameter is None or is_lazy(parameter):
+                if parameter is None:
+                    continue
+                if is_lazy(parameter):
+                    parameter.convert_with(fn)
                     continue
                 grad = parameter.grad
                 parameter.data = fn(parameter.detach())
                 if grad is not None:
                     parameter._grad = fn(grad).requires_grad_(grad.requires_grad)
             for name, buffer in self._buffers.items():
-                if buffer is not None:
+                if buffer is None:
+                    continue
+                if is_lazy(buffer):
+                    buffer.convert_with(fn)
+                else:
                     self._buffers[name] = fn(buffer)
         return self
 
@@ -277,6 +308,15 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
+
+        if dtype is not None and dtype.is_complex:
+            warnings.warn(
+                "Complex modules are a new feature under active development whose design may change, and some modules might "
+                "not work as expected when using complex tensors as parameters or buffers. Please file an issue at "
+                "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a complex module does not work "
+                "as expected.",
+                stacklevel=2,
             )
 
         def convert(t: Tensor) -> Tensor:
@@ -364,7 +404,9 @@ def _indented(text: str) -> str:
 def _typename(x) -> str:
     if isinstance(x, Tensor):
         return "torch." + ("nn.parameter.Parameter" if isinstance(x, Parameter) else x.type().removeprefix("torch."))
-    cls = type(x)
+    if isinstance(x, types.ModuleType):
+        return x.__name__
+    cls = x if isinstance(x, type) else type(x)
     return cls.__name__ if cls.__module__ in ("builtins", "__builtin__") else f"{cls.__module__}.{cls.__name__}"
 
 
