@@ -63,8 +63,11 @@ def strong(x):
     return jax.lax.convert_element_type(x, x.dtype) if getattr(x, "weak_type", False) else x
 
 
-def run(path: list[Entry], env: dict, numbers: Numbers, differentiated: set[int]) -> dict:
-    """Evaluate every entry of `path` into `env`; return the pullbacks of those in `differentiated` (by position)."""
+def run(path: list[Entry], env: dict, numbers: Numbers, differentiated: set[int], stops=frozenset()) -> dict:
+    """Evaluate every entry of `path` into `env`; return the pullbacks of those in `differentiated` (by position).
+
+    No gradient flows to the slots in `stops`, whoever differentiates the program as a whole.
+    """
     pullbacks: dict = {}
     for position, entry in enumerate(path):
         if entry.op is None:
@@ -76,7 +79,7 @@ def run(path: list[Entry], env: dict, numbers: Numbers, differentiated: set[int]
         else:
             results, _ = call(entry.op, entry.args, entry.kwargs, env, numbers)
         for i, result in enumerate(results):
-            env[entry.first + i] = result
+            env[entry.first + i] = jax.lax.stop_gradient(result) if entry.first + i in stops else result
     return pullbacks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from funcgrad.engine import anomaly
@@ -17,12 +18,14 @@ class Slice:
         results: slots whose cotangents are asked for: captured ones first, then the frontier (leaves, results of
             earlier programs, slots below the seam at `low`).
         reads: every slot that recomputing the slice needs from outside it.
+        batch: how many cotangents each root is given, stacked along a new first axis; 0 for a single one.
     """
 
-    __slots__ = ("avals", "captures", "entries", "frontier", "reads", "roots", "watched")
+    __slots__ = ("avals", "batch", "captures", "entries", "frontier", "reads", "roots", "watched")
 
-    def __init__(self, path, roots, captures, targets, low: int):
+    def __init__(self, path, roots, captures, targets, low: int, batch: int = 0):
         self.roots = roots
+        self.batch = batch
         self.watched = False  # whether its gradients are looked at for NaN
         makers = {e.first + i: p for p, e in enumerate(path) for i in range(len(e.outs))}
         allowed = _leading_to(path, set(targets) | set(captures)) if targets is not None else None
@@ -44,7 +47,7 @@ class Slice:
         flowing: dict = {}
         for slot, ref in zip(self.roots, cotangents):
             aval = self.avals[slot]
-            ct = jnp.ones(aval.shape, aval.dtype.numpy) if ref is None else env[ref.index]
+            ct = jnp.ones(self._shape(aval), aval.dtype.numpy) if ref is None else env[ref.index]
             _accumulate(flowing, slot, ct)
         captured = {}
         for position in reversed(self.entries):
@@ -55,14 +58,18 @@ class Slice:
                 if entry.first + i in self.captures:
                     captured[entry.first + i] = ct
                 if grad:
-                    arrived.append(jnp.zeros(aval.shape, aval.dtype.numpy) if ct is None else ct)
-            for k, (slot, ct) in enumerate(zip(entry.tracked, pullbacks[position](arrived))):
+                    arrived.append(jnp.zeros(self._shape(aval), aval.dtype.numpy) if ct is None else ct)
+            pullback = jax.vmap(pullbacks[position]) if self.batch else pullbacks[position]
+            for k, (slot, ct) in enumerate(zip(entry.tracked, pullback(arrived))):
                 _accumulate(flowing, slot, ct)
                 if self.watched:
                     anomaly.note(env, self, position, k, ct)
         values = [captured.get(s, flowing.get(s)) for s in self.captures] + [flowing.get(s) for s in self.frontier]
         avals = [self.avals[s] for s in self.results]
-        return [jnp.zeros(a.shape, a.dtype.numpy) if v is None else v for v, a in zip(values, avals)]
+        return [jnp.zeros(self._shape(a), a.dtype.numpy) if v is None else v for v, a in zip(values, avals)]
+
+    def _shape(self, aval) -> tuple:
+        return (self.batch, *aval.shape) if self.batch else aval.shape
 
 
 def _accumulate(flowing: dict, slot: int, ct) -> None:

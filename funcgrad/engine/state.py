@@ -27,6 +27,7 @@ class Program:
         seams: slots where Python code takes part in backward (hooks, user Functions).
         pins: sets of slots that a backward() in progress will still start from.
         journal: how to undo what handles were made to hold, should the launch fail.
+        nested: for a program recorded inside another, the `nested.Nested` that will enter it there.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Program:
         "ints",
         "journal",
         "limit",
+        "nested",
         "node",
         "pins",
         "residuals",
@@ -72,6 +74,7 @@ class Program:
         self.residuals = None
         self.freed = frozenset()
         self.failure = None
+        self.nested = None
 
     def trim(self) -> None:
         """Take back the numbers that a call which failed had packed."""
