@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 
-from funcgrad import _device, _dtypes, _operators
+from funcgrad import _device, _dtypes, _formats, _operators
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.launch import settle
 from funcgrad.engine.values import Value, aval_of
@@ -29,7 +29,10 @@ def to(self: Tensor, *args, dtype=None, device=None, non_blocking=False, copy=Fa
         made = _operators.apply(_operators.op("cast"), (self, dtype))
     if device is not None:
         made = _moved(made, _device.canonical(device))
-    return made.clone() if copy and made is self else made
+    made = made.clone() if copy and made is self else made
+    if memory_format is None or memory_format is _formats.preserve_format:
+        return made
+    return made.contiguous(memory_format=memory_format)
 
 
 def _moved(tensor: Tensor, device) -> Tensor:
@@ -79,7 +82,7 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 def _to_dtype_method(dtype: _dtypes.dtype):
     def method(self, memory_format=None) -> Tensor:
-        return self.to(dtype)
+        return self.to(dtype, memory_format=memory_format)
 
     return method
 

@@ -7,6 +7,7 @@ import numpy as np
 from funcgrad import _device, _dtypes, _operators
 from funcgrad._errors import unsupported
 from funcgrad._size import Size
+from funcgrad._storage import formatted
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.state import state
 from funcgrad.engine.values import Value, aval_of
@@ -216,6 +217,8 @@ def creation_form(name: str):
             from funcgrad._out import into
 
             return into(form.op, made, out)
+        if memory_format is not None:
+            made = formatted(made, memory_format)
         return made.requires_grad_() if requires_grad else made
 
     return _operators._named(form, _operators.op(name), name)
@@ -233,6 +236,8 @@ def like_form(name: str):
         made = _operators.apply(_operators.op(name), (input, *args), kwargs)
         if device is not None:
             made = made.to(device)
+        if memory_format is not None:
+            made = formatted(made, memory_format)
         return made.requires_grad_() if requires_grad else made
 
     return _operators._named(form, _operators.op(name), name)

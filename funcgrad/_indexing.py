@@ -58,7 +58,7 @@ def setitem(self: Tensor, index, value) -> None:
         layout, operands = _lifted(layout, operands)
     else:
         operands = tuple(from_array(np.array(o)) if isinstance(o, np.ndarray) else o for o in operands)
-    write(self, record(_SET, (self, value, layout, *operands)))
+    write(self, record(_SET, (self, value, layout, *operands)), filling=shape == ())
 
 
 def install() -> None:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from funcgrad import _dtypes, _operators
+from funcgrad import _dtypes, _operators, _storage
 from funcgrad._operators import check_writable, write
-from funcgrad._tensor import Tensor, wrap
-
-
-def contiguous(self: Tensor, memory_format=None) -> Tensor:
-    """The tensor itself: arrays have no strides of their own here."""
-    return self
-
-
-def is_contiguous(self: Tensor, memory_format=None) -> bool:
-    return True
+from funcgrad._storage import COPY
+from funcgrad._tensor import Tensor
 
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
@@ -35,12 +27,9 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
                 f"({src.shape[-1]}) at non-singleton dimension {max(self.dim() - 1, 0)}"
             ) from e
     elif value is src._value:
-        value = _operators.record(_COPY, (value,))
+        value = _operators.record(COPY, (value,))
     write(self, value)
     return self
-
-
-_COPY = _operators.Op("clone", lambda x: x)
 
 
 def fill_(self: Tensor, value) -> Tensor:
@@ -51,12 +40,12 @@ def fill_(self: Tensor, value) -> Tensor:
             raise RuntimeError(
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions."
             )
-        write(self, _operators.record(_operators.op("expand"), (value.to(self.dtype), tuple(self.shape))))
+        write(self, _operators.record(_operators.op("expand"), (value.to(self.dtype), tuple(self.shape))), filling=True)
         return self
     made = _operators.record(
         _operators.op("full"), (tuple(self.shape), value), {"dtype": self.dtype, "device": self.device}
     )
-    write(self, made)
+    write(self, made, filling=True)
     return self
 
 
@@ -64,13 +53,8 @@ def zero_(self: Tensor) -> Tensor:
     """Set every element to zero."""
     check_writable(self)
     made = _operators.record(_operators.op("zeros"), (tuple(self.shape),), {"dtype": self.dtype, "device": self.device})
-    write(self, made)
+    write(self, made, filling=True)
     return self
-
-
-def clone(self: Tensor, *, memory_format=None) -> Tensor:
-    """A copy; gradients flow through it."""
-    return wrap(_operators.record(_COPY, (self,)))
 
 
 def is_same_size(self: Tensor, other: Tensor) -> bool:
@@ -96,21 +80,6 @@ def is_tensor(x) -> bool:
     return isinstance(x, Tensor)
 
 
-def data_ptr(self: Tensor) -> int:
-    base = self if self._base is None else self._base
-    return id(base)
-
-
-def stride(self: Tensor, dim=None):
-    """The strides a contiguous tensor of this shape has."""
-    strides, step = [], 1
-    for n in reversed(self.shape):
-        strides.append(step)
-        step *= max(n, 1)
-    strides = tuple(reversed(strides))
-    return strides if dim is None else strides[dim]
-
-
 def is_inference(self: Tensor) -> bool:
     return False
 
@@ -131,29 +100,12 @@ def numel(x: Tensor) -> int:
     return x.numel()
 
 
-def _reshaping(name: str):
-    """``Tensor.squeeze_`` and its like: the tensor itself takes another shape."""
-    view = _operators.op(name)
-
-    def form(self: Tensor, *args, **kwargs) -> Tensor:
-        check_writable(self)
-        out = _operators.record(view, (self, *args), kwargs)
-        self._value = out
-        return self
-
-    form.__name__ = name + "_"
-    form.__doc__ = f"`Tensor.{name}` in place."
-    return form
-
-
 def install() -> dict:
     """Put the methods on Tensor; return those that are functions of ``torch`` too."""
-    for method in (contiguous, is_contiguous, copy_, fill_, zero_, clone, is_same_size, equal, allclose, is_nonzero,
-                   data_ptr, stride, is_inference, get_device):  # fmt: skip
+    for method in (copy_, fill_, zero_, is_same_size, equal, allclose, is_nonzero,
+                   is_inference, get_device):  # fmt: skip
         setattr(Tensor, method.__name__, method)
-    for name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims"):
-        setattr(Tensor, name + "_", _reshaping(name))
-    return {
+    return _storage.install() | {
         f.__name__: f
-        for f in (clone, equal, allclose, is_nonzero, is_tensor, is_floating_point, is_complex, numel, is_same_size)
+        for f in (equal, allclose, is_nonzero, is_tensor, is_floating_point, is_complex, numel, is_same_size)
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from funcgrad import _operator_table as table
 from funcgrad import _views, ops
 from funcgrad._tensor import Tensor
-from funcgrad.engine.record import Override, record
+from funcgrad.engine.record import Override, record, restrided
 from funcgrad.engine.record import record as record_as_is
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
@@ -93,8 +93,13 @@ def function_form(op: Op, path: str):
     return _named(form, op, path)
 
 
+_MAY_COPY = {"reshape", "reshape_as", "flatten", "ravel"}
+
+
 def view_form(op: Op, path: str):
     """As `function_form`, for results that share memory with their first argument."""
+
+    may_copy = op.name in _MAY_COPY
 
     def form(*args, **kwargs):
         try:
@@ -105,7 +110,8 @@ def view_form(op: Op, path: str):
         if out.__class__ is Value:
             tensor = _new(Tensor)
             tensor._value = out
-            _views.attach(tensor, parent, op, rest, kwargs)
+            if not (may_copy and state.program.node.entry.copies):
+                _views.attach(tensor, parent, op, rest, kwargs)
             return tensor
         values, pack = out
         tensors = []
@@ -155,9 +161,14 @@ def inplace_form(op: Op, path: str):
     return _named(form, op, path)
 
 
-def write(tensor: Tensor, value: Value) -> None:
-    """Make `tensor` hold `value`, converted to its dtype as PyTorch's in-place ops do."""
+def write(tensor: Tensor, value: Value, filling: bool = False) -> None:
+    """Make `tensor` hold `value`, converted to its dtype as PyTorch's in-place ops do.
+
+    `filling` says that all elements are equal, so that a tensor that repeats elements of its base may be written.
+    """
     have = tensor._value or tensor._refresh()
+    if have.aval.strides is not None and not filling:
+        check_overlap(have.aval)
     if value.aval is not have.aval:
         value = _fitted(value, have)
     if tensor._made is None and not tensor._views:
@@ -180,7 +191,16 @@ def _fitted(value: Value, have: Value) -> Value:
                 f"result type {source.scalar_name} can't be cast to the desired output type {target.scalar_name}"
             )
         value = record(op("cast"), (value, target))
-    return value
+    return restrided(value, have.aval)
+
+
+def check_overlap(aval) -> None:
+    """PyTorch's error for writing to a tensor that repeats elements of its base, as `expand` does."""
+    if aval.numel and any(s == 0 and n > 1 for n, s in zip(aval.shape, aval.strides)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
 
 
 def check_writable(tensor: Tensor, through_view: bool = False) -> None:
@@ -189,7 +209,7 @@ def check_writable(tensor: Tensor, through_view: bool = False) -> None:
         return
     if tensor._leaf is not None and not through_view:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-    base = tensor._base
+    base = tensor._root
     if tensor._leaf is not None or (base is not None and base._leaf is not None and base.requires_grad):
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
 

@@ -35,9 +35,12 @@ class Tensor(Handle):
     """
 
     _grad = None
-    _base = None  # the tensor whose memory this one is a view of
+    _root = None  # the tensor whose memory this one looks at, if that is not its own
     _made = None  # how, a `_views.Derivation`
     _views = None  # weak references to the views of this one
+    _hidden = False  # a storage that only other tensors look at
+    _address = None  # of this tensor's storage, drawn when asked for
+    _memory = None  # the `_host_memory.HostMemory` that NumPy shares with this tensor
     _leaf = None  # where this leaf's gradient accumulates
     _hooks = None
     _post_hooks = None
@@ -64,9 +67,16 @@ class Tensor(Handle):
     # -- what is known without computing ------------------------------------------------------------------------------
 
     def _refresh(self) -> Value:
-        """The value of a view whose base was written since."""
+        """The value of a view whose base was written since, or of memory that NumPy shares."""
+        root = self if self._root is None else self._root
+        if root._memory is not None:
+            return root._memory.value_of(self)
         value = self._value = self._made.read()
         return value
+
+    def _known(self) -> Value:
+        """A value of this tensor's shape, dtype, strides and device, not necessarily its present one."""
+        return self._value or self._refresh()
 
     def _read(self) -> Value:
         value = self._value
@@ -243,7 +253,7 @@ class Tensor(Handle):
         requires_grad = self.requires_grad
         if requires_grad and not (new.is_floating_point() or new.is_complex()):
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        self._base = self._made = None
+        self._root = self._made = None
         if requires_grad and self._leaf is None:
             self._leaf = Leaf(self)
         if self._views:
@@ -389,7 +399,7 @@ class Tensor(Handle):
         raise unsupported("torch.Tensor.to_sparse")
 
 
-_OWN = {"_grad", "_base", "_made", "_views", "_leaf", "_hooks", "_retains_grad", "_post_hooks"}
+_OWN = {"_grad", "_root", "_hidden", "_address", "_memory", "_made", "_views", "_leaf", "_hooks", "_retains_grad", "_post_hooks"}
 HANDLES.add(Tensor)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from weakref import ref as weak
 
-from funcgrad.engine.record import as_leaf, record
+from funcgrad.engine.record import as_leaf, record, restrided
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import LeafValue, Value
@@ -70,10 +70,10 @@ def _write_op(name: str) -> Op:
 def attach(view, parent, op: Op, args, kwargs, index=None) -> None:
     """Note that `view` is a view of `parent`."""
     view._made = Derivation(op, parent, args, kwargs, index)
-    base = parent._base
+    base = parent._root
     if base is None:
         base = parent
-    view._base = base
+    view._root = base
     views = base._views
     if views is None:
         views = base._views = []
@@ -194,6 +194,9 @@ def replace_all(tensors: list, values: list[Value], positions: list[int] | None 
     program = state.program
     program.journal.append(_RestoreAll(tensors, program) if positions is None else _RestoreInputs(tensors, positions))
     for tensor, value in zip(tensors, values):
+        have = tensor._value
+        if have is None or value.aval is not have.aval:
+            value = restrided(value, (have or tensor._refresh()).aval)
         if tensor._made is not None or tensor._views:
             write(tensor, value)
         else:

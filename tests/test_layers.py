@@ -11,7 +11,7 @@ LAYERS = [
     ("engine",),
     ("_mt19937", "_draws"),
     (
-        "_tensor", "_views", "_operators", "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert",
+        "_tensor", "_views", "_storage", "_host_memory", "_operators", "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert",
         "_methods", "_indexing", "_tensor_str", "_interop", "_generator", "_random", "random", "autograd", "_compile",
         "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types",
         "_autocast", "_autocast_table",

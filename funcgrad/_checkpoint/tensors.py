@@ -77,7 +77,7 @@ def is_available(location: str) -> bool:
 
 def storage_of(tensor: Tensor) -> tuple[object, np.ndarray, str, int, tuple[int, ...]]:
     """Whose numbers a tensor looks at, those numbers flat, their device, and the window: offset and strides."""
-    base = tensor if tensor._base is None else tensor._base
+    base = tensor if tensor._root is None else tensor._root
     window = _window(tensor, base)
     owner = tensor if window is None else base
     if window is None:

@@ -16,7 +16,7 @@ from funcgrad.engine.record import add_input, new_values, record, user_site
 from funcgrad.engine.slices import Slice
 from funcgrad.engine.state import Program, state
 from funcgrad.engine.structure import Entry, Node, Op, Scalar, maker
-from funcgrad.engine.values import Freed, Leaf, Ref, Value
+from funcgrad.engine.values import Freed, Leaf, Ref, Value, aval_of, dense
 
 _VJP = Op("backward", lambda: None)
 _ADD = Op("add", lambda a, b: a + b)
@@ -103,7 +103,8 @@ class Sweep:
         captured: what reached each (program, slot) asked for.
     """
 
-    def __init__(self, retain: bool, create: bool, wanted: list | None):
+    def __init__(self, retain: bool, create: bool, wanted: list | None, batch: int = 0):
+        self.batch = batch  # how many cotangents are carried at once, along a new first axis; 0 for a single one
         self.retain = retain
         self.create = create
         self.pending: dict[Program, dict[int, Value | None]] = {}
@@ -231,10 +232,11 @@ class Sweep:
         if state.program is not program:
             return self._launched_region(program, flowing, captures, targets, low)
         tracked = self.create and state.grad
-        key = (_VJP, roots, cotangents, captures, targets, low, tracked, self.retain, anomaly.detecting())
+        key = (_VJP, roots, cotangents, captures, targets, low, tracked, self.retain, anomaly.detecting(), self.batch)
         node = program.node.children.get(key)
         if node is None:
-            node = _new_region(program, key, roots, cotangents, captures, targets, low, tracked, self.retain)
+            made = (roots, cotangents, captures, targets, low, tracked, self.retain, self.batch)
+            node = _new_region(program, key, *made)
         program.node = node
         if not self.retain:
             program.limit = 0  # see the note on when to launch in `state`
@@ -244,7 +246,7 @@ class Sweep:
         if program.executable is None:
             raise RuntimeError(SECOND_TIME)
         roots = tuple(sorted(flowing))
-        op, slice_ = program.executable.pull(roots, captures, targets, low)
+        op, slice_ = program.executable.pull(roots, captures, targets, low, self.batch)
         _refuse_freed(program.executable.path, slice_, program.freed)
         if not slice_.results:
             return [], slice_
@@ -278,17 +280,22 @@ class Sweep:
         return self.captured.get(getattr(self, "aliases", {}).get(place, place))
 
 
-def _new_region(program, key, roots, cotangents, captures, targets, low, tracked: bool, retain: bool) -> Node:
+def _new_region(
+    program, key, roots, cotangents, captures, targets, low, tracked: bool, retain: bool, batch: int = 0
+) -> Node:
     """A new edge of the trie: the gradient of one region."""
     parent = program.node
     path = parent.path()
-    slice_ = Slice(path, roots, captures, targets, low)
+    slice_ = Slice(path, roots, captures, targets, low, batch)
     _refuse_freed(path, slice_, parent.freed)
     requires = {e.first + i for e in path for i, (_, grad) in enumerate(e.outs) if grad}
     given = tuple(ref.index for ref in cotangents if ref is not None)
     reads = tuple(dict.fromkeys(slice_.reads + given))
     carried = tuple(s for s in reads if s in requires) if tracked else ()
-    outs = tuple((slice_.avals[s], bool(carried)) for s in slice_.results)
+    avals = [dense(slice_.avals[s]) for s in slice_.results]
+    if batch:
+        avals = [aval_of((batch, *a.shape), a.dtype.numpy, a.device) for a in avals]
+    outs = tuple((a, bool(carried)) for a in avals)
     entry = Entry(_VJP, cotangents, None, reads, carried, parent.slots, outs, list, slice_, user_site())
     if anomaly.detecting():
         slice_.watched = True

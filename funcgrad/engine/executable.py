@@ -18,6 +18,7 @@ class Executable:
         retains: positions of the entries whose pullbacks are kept for a later backward().
         retained_slots: the outputs that such a backward() may start from.
         donates, keeps: positions among the program's inputs given away to the program, and the rest.
+        numbers: by dtype the run-time numbers of the last launch, as bytes and on the device (`launch.vectors`).
         function: (donated, kept, floats, ints, complexes) -> (outputs, residuals, flags), compiled; `replay`: the same, not.
         launches, seconds: how often it ran, and how long its first run took (mostly compiling).
     """
@@ -41,6 +42,7 @@ class Executable:
         self.flags = [flag for e in path for flag in e.flags]
         self.residual_trees: dict = {}
         self.pulls: dict = {}
+        self.numbers: dict = {}
         self.interpreted = interpreted
         self.run = interpret.run if interpreted else run
         self.function = self.replay if interpreted else jax.jit(self.replay, donate_argnums=0 if self.donates else ())
@@ -74,12 +76,12 @@ class Executable:
         """What this executable would retain if only `alive` were held."""
         return retained(self.node, tuple(s for s in self.outputs if s in alive), self.pins)[1]
 
-    def pull(self, roots: tuple, captures: tuple, targets, low: int) -> tuple[Op, Slice]:
+    def pull(self, roots: tuple, captures: tuple, targets, low: int, batch: int = 0) -> tuple[Op, Slice]:
         """The gradient through this program's retained pullbacks, as an op: (residuals, cotangents) -> cotangents."""
-        key = (roots, captures, targets, low)
+        key = (roots, captures, targets, low, batch)
         found = self.pulls.get(key)
         if found is None:
-            slice_ = Slice(self.path, roots, captures, targets, low)
+            slice_ = Slice(self.path, roots, captures, targets, low, batch)
 
             def function(residuals, cotangents):
                 pullbacks = {
@@ -136,11 +138,11 @@ def _matching(path, inputs: list, candidates: tuple, outputs: tuple) -> tuple:
     room: dict = {}
     makers = {e.first + i: e.outs[i][0] for e in path for i in range(len(e.outs))}
     for slot in outputs:
-        aval = makers[slot]
+        aval = makers[slot].plain
         room[aval] = room.get(aval, 0) + 1
     chosen = []
     for position in candidates:
-        aval = makers[inputs[position]]
+        aval = makers[inputs[position]].plain
         if room.get(aval, 0) > 0:
             room[aval] -= 1
             chosen.append(position)

@@ -13,7 +13,9 @@ from funcgrad.engine import bounds
 from funcgrad.engine import launch as _launch
 from funcgrad.engine.state import CAP, state
 from funcgrad.engine.structure import EXPONENT, STATIC, Entry, Node, Op, Scalar, exponent_is_static
-from funcgrad.engine.values import HANDLES, REFS, Aval, Handle, LeafValue, Ref, Value, aval_of
+from funcgrad.engine.values import HANDLES, REFS, Aval, Handle, LeafValue, Ref, Value, aval_of, laid_out
+from funcgrad.ops.layouts import result_strides
+from funcgrad.ops.strides import Geometry, contiguous_strides
 
 TRUE, FALSE = object(), object()  # keys: True == 1 == 1.0 in Python, but they are different programs
 
@@ -127,7 +129,9 @@ def new_values(program, entry: Entry) -> list[Value]:
 
 def add_input(program, value: Value) -> Ref:
     """Give a computed value a slot in the pending program."""
-    if value.array is None:
+    if program.nested is not None:
+        program.nested.capture(value)
+    elif value.array is None:
         if value.__class__ is LeafValue:
             if value.raw.array is None and value.raw.program is program:
                 return _start_graph(program, value)
@@ -296,18 +300,57 @@ def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
         program.trim()
         raise
     tracked = tuple(dict.fromkeys(template.tracked)) if op.differentiable and state.grad else ()
-    outs = tuple(
-        (aval, op.starts or (bool(tracked) and aval.dtype.category >= _dtypes.FLOATING))
-        for aval in (aval_of(shape, dtype, device) for shape, dtype in avals)
-    )
+    made = [aval_of(shape, dtype, device) for shape, dtype in avals]
+    made, copies = _laid_out(program, op, targs, tkwargs, template, made)
+    outs = tuple((a, op.starts or (bool(tracked) and a.dtype.category >= _dtypes.FLOATING)) for a in made)
+    if op.grads is not None:
+        outs = tuple((a, grad and wanted) for (a, grad), wanted in zip(outs, op.grads))
     entry = Entry(
         op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site(), kind=kind
     )
+    entry.copies = copies
     if op.bounds is not None:
         entry.flags = bounds.flags(op, args, kwargs, entry)
     numbers = (len(program.floats), len(program.ints), len(program.complexes))
     node = parent.children[key] = Node(parent, entry, numbers)
     return node
+
+
+def _laid_out(program, op: Op, args, kwargs, template: _Template, made: list[Aval]) -> tuple[list[Aval], bool]:
+    """The results' avals with their strides, and whether an op asked for a view had to copy."""
+    by_slot = dict(zip(template.reads, template.avals))
+
+    def shown(a):
+        if isinstance(a, Ref):
+            return by_slot[a.index]
+        if isinstance(a, Scalar):
+            return 0  # a position: strides do not depend on it
+        return tuple(shown(x) for x in a) if isinstance(a, tuple) else a
+
+    operands = [Geometry(a.shape, a.strides or contiguous_strides(a.shape)) for a in template.avals]
+    dtype = template.avals[0].dtype if operands else None
+    shapes = [a.shape for a in made]
+    is_view = getattr(op.function, "is_view", False)
+    named = {k: shown(a) for k, a in kwargs.items()}
+    try:
+        found, copies = result_strides(op.name, is_view, shown(tuple(args)), named, operands, shapes, dtype)
+    except Exception:
+        program.trim()
+        raise
+    return [laid_out(a, strides) for a, strides in zip(made, found)], copies
+
+
+def restrided(value: Value, aval: Aval) -> Value:
+    """The same array with the strides of `aval`."""
+    if value.aval.strides == aval.strides:
+        return value
+    if value.array is not None and value.__class__ is Value:
+        made = laid_out(value.aval, aval.strides)
+        return Value(value.array, made, None, None, value.requires_grad, value.origin)
+    return record(_RESTRIDE, (value, aval.strides or contiguous_strides(aval.shape)))
+
+
+_RESTRIDE = Op("restride", lambda x, strides: x)
 
 
 def detached(value: Value) -> Value:
@@ -359,7 +402,7 @@ def abstract(op: Op, key, args, kwargs, reads, avals):
 
 def _key_of_avals(key, by_slot):
     return tuple(
-        by_slot[k.index] if k.__class__ is Ref else _key_of_avals(k, by_slot) if k.__class__ is tuple else k
+        by_slot[k.index].plain if k.__class__ is Ref else _key_of_avals(k, by_slot) if k.__class__ is tuple else k
         for k in key
     )
 

@@ -33,6 +33,7 @@ class Op:
         data_dependent: the shape of its result depends on values.
         seam: gradients do not flow through it by themselves: a user's Function.
         bounds: gives the checks of a call's index arrays (`engine.bounds`), or None.
+        grads: for each result whether it may require grad (None: every floating-point one).
         reflected: its first operand may be a Python number too (``2 - x``).
         untracked: stands for the op in keys recorded with gradients switched off.
     """
@@ -44,6 +45,7 @@ class Op:
         "differentiable",
         "function",
         "grad_name",
+        "grads",
         "keywords",
         "kinds",
         "name",
@@ -68,6 +70,7 @@ class Op:
         creates=False,
         bounds=None,
         reflected=False,
+        grads=None,
     ):
         self.name = name
         self.function = function
@@ -79,6 +82,7 @@ class Op:
         self.creates = creates
         self.data_dependent = getattr(function, "data_dependent", False)
         self.bounds = bounds
+        self.grads = grads
         self.reflected = reflected
         self.untracked = object()
 
@@ -153,10 +157,25 @@ class Entry:
         vjp: for a gradient, the `slices.Slice` it runs through.
         site: the line of the user's program that recorded it first.
         flags: the checks of index values left to the program.
+        copies: whether it is a view op that had to copy (``reshape`` of a tensor with gaps).
         kind: equal for entries that compute the same function of their operands, whatever program they stand in.
     """
 
-    __slots__ = ("args", "first", "flags", "kind", "kwargs", "op", "outs", "pack", "reads", "site", "tracked", "vjp")
+    __slots__ = (
+        "args",
+        "copies",
+        "first",
+        "flags",
+        "kind",
+        "kwargs",
+        "op",
+        "outs",
+        "pack",
+        "reads",
+        "site",
+        "tracked",
+        "vjp",
+    )
 
     def __init__(self, op, args, kwargs, reads, tracked, first, outs, pack=None, vjp=None, site=None, kind=None):
         self.op = op
@@ -171,6 +190,7 @@ class Entry:
         self.site = site
         self.kind = kind
         self.flags = ()
+        self.copies = False
 
     @property
     def passes_gradient(self) -> bool:
@@ -182,6 +202,7 @@ class Node:
     """A structure: the program recorded along the path from the root to here."""
 
     __slots__ = (
+        "calls",
         "children",
         "depth",
         "entry",
@@ -199,6 +220,7 @@ class Node:
         self.entry = entry
         self.children: dict = {}
         self.executables: dict | None = None
+        self.calls: dict | None = None  # the ops that are this program as a whole: see `nested`
         self.depth = parent.depth + 1 if parent else 0
         self.slots = (parent.slots if parent else 0) + (len(entry.outs) if entry else 0)
         self.freed = parent.freed if parent else frozenset()

@@ -6,6 +6,7 @@ import math
 import weakref
 
 from funcgrad import _dtypes
+from funcgrad.ops.strides import Geometry, contiguous_strides, preserved_strides
 
 
 class Ref:
@@ -40,12 +41,15 @@ class Aval:
     """Shape, dtype and device of a value; interned, so equal ones are the same object.
 
     `tracked` is the twin that stands for a value whose gradient is wanted: as an input of a program it is another
-    structure.
+    structure. `strides` are those that PyTorch's tensor would have, or None where they are a new tensor's (row by row,
+    nearly always); `plain` is the aval without them. Arrays have no strides: see `ops.strides`.
     """
 
-    __slots__ = ("device", "dtype", "numel", "shape", "size", "tracked")
+    __slots__ = ("device", "dtype", "numel", "plain", "shape", "size", "strides", "tracked")
 
-    def __init__(self, shape: tuple, dtype: _dtypes.dtype, device):
+    def __init__(self, shape: tuple, dtype: _dtypes.dtype, device, strides=None, plain=None):
+        self.strides = strides
+        self.plain = plain or self
         self.shape = shape
         self.dtype = dtype
         self.device = device
@@ -66,6 +70,25 @@ def aval_of(shape: tuple, numpy_dtype, device) -> Aval:
     if found is None:
         found = _avals[key] = Aval(tuple(int(n) for n in shape), _dtypes.to_dtype(numpy_dtype), device)
     return found
+
+
+def laid_out(aval: Aval, strides: tuple | None) -> Aval:
+    """`aval` with other strides (None: a new tensor's)."""
+    aval = aval.plain
+    if strides is None or strides == contiguous_strides(aval.shape):
+        return aval
+    key = (aval, strides)
+    found = _avals.get(key)
+    if found is None:
+        found = _avals[key] = Aval(aval.shape, aval.dtype, aval.device, strides, aval)
+    return found
+
+
+def dense(aval: Aval) -> Aval:
+    """`aval` as a new tensor like it has it: without gaps and repetitions, in the same order of dimensions."""
+    if aval.strides is None:
+        return aval
+    return laid_out(aval, preserved_strides(Geometry(aval.shape, aval.strides)))
 
 
 class Value:

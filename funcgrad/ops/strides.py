@@ -1,6 +1,6 @@
 """Where PyTorch's tensors lie in memory: sizes, strides and storage offset of views, in plain Python.
 
-Arrays have no strides here, so this is a model: given the geometry of a tensor and a view op with its arguments,
+Arrays have no strides here, so this is a model (of which `layouts` tells what ops that are no views do): given the geometry of a tensor and a view op with its arguments,
 `derive` gives the geometry of the result, or tells that PyTorch would copy, or raises as PyTorch does where a view is
 impossible. See https://docs.pytorch.org/docs/stable/tensor_view.html.
 """
@@ -44,15 +44,15 @@ def _drop(values: tuple, at: int) -> tuple:
 
 # -- memory formats ---------------------------------------------------------------------------------------------------
 
-_ORDERS = {"channels_last": (1, 3, 2, 0), "channels_last_3d": (1, 4, 3, 2, 0)}
+ORDERS = {"channels_last": (1, 3, 2, 0), "channels_last_3d": (1, 4, 3, 2, 0)}
 """The dimensions from the one that changes fastest on."""
 
 
 def _order(ndim: int, memory_format) -> tuple[int, ...]:
     name = str(memory_format).rpartition(".")[2]
-    if name not in _ORDERS:
+    if name not in ORDERS:
         return tuple(reversed(range(ndim)))
-    order = _ORDERS[name]
+    order = ORDERS[name]
     if ndim != len(order):
         raise RuntimeError(f"required rank {len(order)} tensor to use {name} format")
     return order
@@ -71,8 +71,8 @@ def is_contiguous(geometry: Geometry, memory_format="contiguous_format") -> bool
     """Whether the elements lie one after the other in `memory_format`; dimensions of size 1 do not count."""
     sizes, strides, _ = geometry
     name = str(memory_format).rpartition(".")[2]
-    if name in _ORDERS:
-        if len(sizes) != len(_ORDERS[name]):
+    if name in ORDERS:
+        if len(sizes) != len(ORDERS[name]):
             return False
     elif 0 in sizes:
         return True
@@ -99,27 +99,42 @@ def preserved_strides(geometry: Geometry) -> tuple[int, ...]:
     sizes, strides, _ = geometry
     if is_dense(geometry) and 0 not in sizes:
         return strides
+    return ordered_strides(sizes, [strides])
+
+
+def ordered_strides(sizes, operands: list) -> tuple[int, ...]:
+    """Dense strides in the order of dimensions that the operands' strides (each as long as `sizes`) have."""
     result, step = [0] * len(sizes), 1
-    for d in _fastest_first(sizes, strides):
+    for d in _fastest_first(sizes, operands):
         result[d] = step
         step *= max(sizes[d], 1)
     return tuple(result)
 
 
-def _fastest_first(sizes, strides) -> list[int]:
-    """The dimensions by stride, sorted by insertion; one of stride 0 compares as equal to every other."""
+def _fastest_first(sizes, operands: list) -> list[int]:
+    """The dimensions by stride, sorted by insertion; where an operand's is 0, the next operand decides."""
     order = list(reversed(range(len(sizes))))
     for at in range(1, len(order)):
         for other in reversed(range(at)):
-            a, b = order[other], order[at]
-            if 0 in (strides[a], strides[b]):
-                continue
-            if (strides[a], sizes[a]) > (strides[b], sizes[b]):
-                order[other], order[at] = b, a
+            compared = _compared(order[other], order[at], sizes, operands)
+            if compared > 0:
+                order[other], order[at] = order[at], order[other]
                 at = other
-            elif strides[a] < strides[b]:
+            elif compared < 0:
                 break
     return order
+
+
+def _compared(a: int, b: int, sizes, operands: list) -> int:
+    """1 if dimension `a` belongs after `b`, -1 if before, 0 if no operand tells."""
+    for strides in operands:
+        if 0 in (strides[a], strides[b]):
+            continue
+        if strides[a] != strides[b]:
+            return 1 if strides[a] > strides[b] else -1
+        if sizes[a] > sizes[b]:
+            return 1
+    return 0
 
 
 # -- view and reshape -------------------------------------------------------------------------------------------------
@@ -352,7 +367,7 @@ def derive(name: str, geometry: Geometry, *args, **kwargs):
         >>> derive("transpose", Geometry((2, 3), (3, 1)), 0, 1)
         Geometry(sizes=(3, 2), strides=(1, 3), offset=0)
     """
-    return _RULES[name](geometry, *args, **kwargs)
+    return RULES[name](geometry, *args, **kwargs)
 
 
 def _like(rule):
@@ -363,7 +378,7 @@ def _same(g: Geometry) -> Geometry:
     return g
 
 
-_RULES = {
+RULES = {
     "view": _view, "view_as": _like(_view), "reshape": _reshape, "reshape_as": _like(_reshape), "flatten": _flatten,
     "ravel": lambda g: _reshape(g, -1), "unflatten": _unflatten, "contiguous": _contiguous, "permute": _permute,
     "movedim": lambda g, source, destination: g.permuted(shape.moved_dims(len(g.sizes), source, destination)),
@@ -377,8 +392,8 @@ _RULES = {
     **dict.fromkeys(("mT", "mH", "H", "adjoint"), _swap_last),
     **dict.fromkeys(("squeeze",), _squeeze),
     **dict.fromkeys(("expand", "broadcast_to"), _expand),
-    **dict.fromkeys(("detach", "alias", "conj", "resolve_conj", "positive"), _same),
+    **dict.fromkeys(("detach", "alias", "leaf", "conj", "resolve_conj", "positive"), _same),
     **dict.fromkeys(("split", "split_with_sizes"), _sections(joining.split_bounds)),
     **{f"{letter}split": _sections(joining.split_along_bounds(letter)) for letter in "hvd"},
 }  # fmt: skip
-_RULES["moveaxis"] = _RULES["movedim"]
+RULES["moveaxis"] = RULES["movedim"]

@@ -72,12 +72,18 @@ def _movedim(base: Array, new: Array, source, destination) -> Array:
 
 
 def _expand(base: Array, new: Array, *args, **kwargs) -> Array:
-    if new.size != base.size:
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-            "Please clone() the tensor before performing the operation."
-        )
-    return new.reshape(base.shape)
+    """Of an element's several appearances the first that was changed counts; who may write at all, the caller checks."""
+    shape = (1,) * (new.ndim - base.ndim) + base.shape
+    repeated = [d for d in range(new.ndim) if shape[d] != new.shape[d]]
+    if not repeated or not new.size:
+        return new.reshape(base.shape)
+    rest = [d for d in range(new.ndim) if d not in repeated]
+    flat = (*[new.shape[d] for d in rest], -1)
+    new, old = (
+        lax.transpose(x, rest + repeated).reshape(flat) for x in (new, jnp.broadcast_to(base.reshape(shape), new.shape))
+    )
+    first = jnp.argmax(new != old, -1, keepdims=True)
+    return jnp.take_along_axis(new, first, -1).reshape(base.shape)
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
@@ -161,13 +167,11 @@ def _store(base: Array, positions: Array, new: Array, overlapping: bool) -> Arra
         return flat.at[positions].set(new, mode="promise_in_bounds", unique_indices=True).reshape(base.shape)
     changed = new != flat.at[positions].get(mode="promise_in_bounds")
     positions = jnp.where(changed, positions, flat.size)
-    return flat.at[positions].set(new, mode="drop", unique_indices=True).reshape(base.shape)
+    return flat.at[positions].set(new, mode="drop", unique_indices=False).reshape(base.shape)
 
 
 def _as_strided(base: Array, new: Array, size, stride, storage_offset=None) -> Array:
     size, stride, offset = strided.check_strided(base, size, stride, storage_offset)
-    if any(s == 0 and n > 1 for n, s in zip(size, stride)):
-        return _expand(base, jnp.zeros(base.size + 1, bool))
     reach, overlapping = 0, False
     for s, n in sorted((s, n) for n, s in zip(size, stride) if n > 1):
         overlapping |= s <= reach

@@ -1,0 +1,285 @@
+"""Where tensors lie in memory: strides, offsets, addresses and storages, as PyTorch would answer.
+
+NOTE: [Strides without strides]
+    Arrays have no strides, so a tensor's place in memory is worked out from how it was made. Strides are part of what is
+    known of a value in advance (`engine.values.Aval`): they depend on the structure of a program alone and are noted
+    when a structure is first recorded, by the rules of `ops.strides` (views) and `ops.layouts` (everything else).
+    Offsets may depend on run-time positions (``x[i]``); they are computed from the chain of views when asked for.
+    Addresses are numbers that are equal where PyTorch's would be and as far apart; nothing is stored there. An op whose
+    layout rule is not known counts as making a new tensor, row by row.
+
+Source: https://docs.pytorch.org/docs/stable/tensor_view.html and https://docs.pytorch.org/docs/stable/storage.html
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from funcgrad import _formats, _operators, _views
+from funcgrad._tensor import DETACH, Tensor, wrap
+from funcgrad.engine.record import as_leaf, detached, record, restrided
+from funcgrad.engine.values import Value, laid_out
+from funcgrad.ops import strides
+from funcgrad.ops.strides import Geometry, contiguous_strides, derive
+
+COPY = _operators.Op("clone", lambda x, memory_format=None: x)
+_addresses = itertools.count(1 << 40, 1 << 36)
+
+
+def root_of(tensor: Tensor) -> Tensor:
+    """The tensor whose memory `tensor` looks at."""
+    return tensor if tensor._root is None else tensor._root
+
+
+def whole(tensor: Tensor) -> Geometry:
+    """The geometry of a tensor as if it began at the start of its storage."""
+    aval = tensor._known().aval
+    return Geometry(aval.shape, aval.strides or contiguous_strides(aval.shape))
+
+
+def geometry(tensor: Tensor) -> Geometry:
+    """Where in its root's storage a tensor lies."""
+    chain = []
+    while tensor._made is not None:
+        chain.append(tensor._made)
+        tensor = tensor._made.parent
+    place = whole(tensor)
+    for made in reversed(chain):
+        dtype = made.parent.dtype
+        name = "alias" if made.op.name == "real" and not dtype.is_complex else made.op.name
+        width = {"itemsize": dtype.itemsize} if name == "view" else {}
+        place = derive(name, place, *made.args, **(made.kwargs or {}), **width)
+        place = place if made.index is None else place[made.index]
+    return place
+
+
+def flat(tensor: Tensor) -> Tensor:
+    """The storage that `tensor` looks at, as a one-dimensional view of its root."""
+    root = root_of(tensor)
+    if _is_detached(tensor) or root._hidden:
+        root = root.detach()
+    if root.dim() == 1:
+        return root
+    order = sorted(range(root.dim()), key=lambda d: -root.stride(d))
+    return root.permute(order).view(-1) if root._known().aval.strides is not None else root.view(-1)
+
+
+def _is_detached(tensor: Tensor) -> bool:
+    while tensor._made is not None:
+        if tensor._made.op is DETACH:
+            return True
+        tensor = tensor._made.parent
+    return False
+
+
+# -- questions --------------------------------------------------------------------------------------------------------
+
+
+def stride(self: Tensor, dim: int | None = None):
+    """How far apart in memory neighbours along each dimension are, in elements."""
+    steps = whole(self).strides
+    return steps if dim is None else steps[self._wrap_dim(dim)]
+
+
+def is_contiguous(self: Tensor, *, memory_format=_formats.contiguous_format) -> bool:
+    """Whether the elements lie one after the other in `memory_format`."""
+    if self._known().aval.strides is None and memory_format is _formats.contiguous_format:
+        return True
+    return strides.is_contiguous(whole(self), memory_format)
+
+
+def storage_offset(self: Tensor) -> int:
+    """Where in its storage the tensor begins, in elements."""
+    return geometry(self).offset if self._made is not None else 0
+
+
+def dim_order(self: Tensor, *, ambiguity_check=False) -> tuple[int, ...]:
+    """The dimensions from the one that changes slowest in memory on."""
+    steps = self.stride()
+    return tuple(sorted(range(self.dim()), key=lambda d: (-steps[d], d)))
+
+
+def address(root: Tensor) -> int:
+    """The address of a root's storage, drawn when first asked for."""
+    if root._address is None:
+        root._address = next(_addresses)
+    return root._address
+
+
+def data_ptr(self: Tensor) -> int:
+    """The address of the first element: equal for tensors that begin at the same place of the same storage."""
+    if self.numel() == 0:
+        return 0
+    return address(root_of(self)) + self.storage_offset() * self.element_size()
+
+
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both look at the same storage with the same offset, sizes and strides."""
+    return root_of(self) is root_of(tensor) and geometry(self) == geometry(tensor)
+
+
+def visible_base(self: Tensor) -> Tensor | None:
+    """The tensor this one is a view of; what `detach` returns is nobody's view."""
+    base, made = None, self._made
+    while made is not None and made.op is not DETACH and not made.parent._hidden:
+        base = made.parent
+        made = base._made
+    return base
+
+
+def is_view(self: Tensor) -> bool:
+    """Whether this tensor is a view of another."""
+    return visible_base(self) is not None
+
+
+# -- copies -----------------------------------------------------------------------------------------------------------
+
+
+def contiguous(self: Tensor, memory_format=_formats.contiguous_format) -> Tensor:
+    """The tensor itself if it is contiguous in `memory_format`, else a copy that is."""
+    if self._known().aval.strides is None and memory_format is _formats.contiguous_format:
+        return self
+    if memory_format is _formats.preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    return self if self.is_contiguous(memory_format=memory_format) else clone(self, memory_format=memory_format)
+
+
+def clone(input: Tensor, *, memory_format=None) -> Tensor:
+    """A copy; gradients flow through it."""
+    return wrap(record(COPY, (input,), None if memory_format is None else {"memory_format": memory_format}))
+
+
+def formatted(tensor: Tensor, memory_format) -> Tensor:
+    """A tensor that was just made, laid out in `memory_format`."""
+    if memory_format is None or memory_format is _formats.preserve_format:
+        return tensor
+    value = tensor._read()
+    wanted = contiguous_strides(value.aval.shape, memory_format)
+    tensor._value = restrided(value, laid_out(value.aval, wanted))
+    return tensor
+
+
+def as_strided(input: Tensor, size, stride, storage_offset=None) -> Tensor:
+    """A view of the input's storage with these sizes, strides and offset, whatever its own are."""
+    if input._made is None and input._known().aval.strides is None:
+        return _AS_STRIDED(input, size, stride, 0 if storage_offset is None else storage_offset)
+    offset = geometry(input).offset if storage_offset is None else storage_offset
+    return _AS_STRIDED(flat(input), size, stride, offset)
+
+
+_AS_STRIDED = _operators.view_form(_operators.op("as_strided"), "as_strided")
+
+
+# -- tensors that change their place ----------------------------------------------------------------------------------
+
+
+def step_aside(self: Tensor) -> Tensor:
+    """A hidden tensor that takes this one's place in memory and among its views; this one may then look elsewhere."""
+    hidden = object.__new__(Tensor)
+    hidden._value, hidden._made, hidden._root, hidden._leaf = self._value, self._made, self._root, self._leaf
+    hidden._hidden, hidden._address, hidden._memory = True, self._address, self._memory
+    root = root_of(self)
+    for view in [v for v in (r() for r in root._views or ()) if isinstance(v, Tensor)]:
+        if view._made.parent is self:
+            view._made.parent = hidden
+        if root is self:
+            view._root = hidden
+    if root is self:
+        hidden._views, self._views = self._views, None
+    self._made = self._root = self._address = self._memory = None
+    return hidden
+
+
+def look_at(self: Tensor, parent: Tensor, op, args: tuple) -> Tensor:
+    """Make `self` the view ``op(parent, *args)``."""
+    value = record(op, (parent, *args))
+    _views.attach(self, parent, op, args, None)
+    self._value = as_leaf(detached(value), self._leaf) if self._leaf is not None and value.requires_grad else value
+    return self
+
+
+def reshaping(name: str):
+    """``Tensor.squeeze_`` and its like: the tensor looks at the same memory in another way."""
+    op = _operators.op(name)
+
+    def form(self: Tensor, *args, **kwargs) -> Tensor:
+        _operators.check_writable(self)
+        if kwargs:
+            args += tuple(kwargs.values())
+        record(op, (self, *args))  # its errors come before anything has changed
+        return look_at(self, step_aside(self), op, args)
+
+    form.__name__ = name + "_"
+    form.__doc__ = f"`Tensor.{name}` in place."
+    return form
+
+
+def set_(self: Tensor, source=None, storage_offset=0, size=None, stride=None) -> Tensor:
+    """Look at another tensor's (or storage's) memory from now on."""
+    step_aside(self)
+    if source is None:
+        self._value = wrap(record(_operators.op("empty"), ((0,),), {"dtype": self.dtype, "device": self.device}))._value
+        return self
+    if isinstance(source, Tensor) and size is None:
+        return look_at(self, source, DETACH, ())
+    origin = source if isinstance(source, Tensor) else source._tensor(self.dtype)
+    parent = flat(origin)
+    size = (parent.numel(),) if size is None else tuple(size)
+    steps = contiguous_strides(size) if stride is None else tuple(stride)
+    return look_at(self, parent.detach(), _operators.op("as_strided"), (size, steps, storage_offset))
+
+
+def resize_(self: Tensor, *sizes, memory_format=None) -> Tensor:
+    """Give the tensor other sizes; elements keep their places in the storage, which grows if it has to."""
+    if self.requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
+    size = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    if any(n < 0 for n in size):
+        bad = next(n for n in size if n < 0)
+        raise RuntimeError(f"Trying to create tensor with negative dimension {bad}: {list(size)}")
+    if size == tuple(self.shape):
+        return self
+    steps = contiguous_strides(size, memory_format or _formats.contiguous_format)
+    offset = self.storage_offset()
+    needed = offset + sum((n - 1) * s for n, s in zip(size, steps)) + 1 if 0 not in size else 0
+    grow_storage(self, needed)
+    parent = flat(self)
+    step_aside(self)
+    return look_at(self, parent, _operators.op("as_strided"), (size, steps, offset))
+
+
+def resize_as_(self: Tensor, the_template: Tensor, *, memory_format=None) -> Tensor:
+    """Give the tensor another one's sizes."""
+    return resize_(self, tuple(the_template.shape), memory_format=memory_format)
+
+
+def grow_storage(tensor: Tensor, count: int) -> None:
+    """Make the storage hold at least `count` elements; the new ones are zeros."""
+    root = root_of(tensor)
+    if count <= root.numel():
+        return
+    places = [(v, geometry(v)) for v in (r() for r in root._views or ()) if isinstance(v, Tensor)]
+    longer = _operators.call("cat", [flat(root).detach(), root.new_zeros(count - root.numel())])
+    own = whole(root)
+    hidden = step_aside(root)
+    hidden._value, hidden._memory = longer._read(), None
+    for view, place in [(root, own), *places]:
+        look_at(view, hidden, _operators.op("as_strided"), (place.sizes, place.strides, place.offset))
+
+
+def install() -> dict:
+    """Put the methods on Tensor; return those that are functions of ``torch`` too."""
+    for method in (stride, is_contiguous, storage_offset, dim_order, data_ptr, is_set_to, contiguous, clone, as_strided,
+                   set_, resize_, resize_as_):  # fmt: skip
+        setattr(Tensor, method.__name__, method)
+    Tensor._base = property(visible_base)
+    Tensor._is_view = is_view
+    for name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims"):
+        setattr(Tensor, name + "_", reshaping(name))
+    Tensor.as_strided_ = reshaping("as_strided")
+    return {"clone": clone, "as_strided": as_strided, "resize_as_": resize_as_}
+
+
+def value_of(array, like: Value) -> Value:
+    """An array as a value with everything known of `like`."""
+    return Value(array, like.aval)
