@@ -97,7 +97,8 @@ class Cohort:
         return all([mark in entry for entry in self.entries])
 
     def record(self, optimizer, group: dict[str, Any], numbers: list[float], tensors: list[Tensor]) -> None:
-        """Record one step."""
+        """Record one step; if the optimizer's `_unless` is true (a tensor), it will leave everything as it is."""
+        unless = [] if optimizer._unless is None else [optimizer._unless]
         rule, params = self.rule, self.params
         if rule.uniform:
             rows = [[entry[name] for entry in self.entries] for name in rule.names]
@@ -106,17 +107,17 @@ class Cohort:
             rows = [[entry.get(name) for entry in self.entries] for name in rule.names]
             states = [t for row in rows for t in row if t is not None]
         grads = [p._grad for p in params]
-        numbers = [self.clock.count, *numbers]
-        args = (params, grads, rows, numbers, tensors)
+        numbers = [self.clock.now(), *numbers]
+        args = (params, grads, rows, numbers, tensors, unless)
         targets = params + states
         if thread.grad:
             values, way = record(rule.op, args)[0], None
         else:
-            values, way = self.repeat.record([*params, *grads, *states, *tensors], numbers, args)
+            values, way = self.repeat.record([*params, *grads, *states, *tensors, *unless], numbers, args)
         if thread.capture is not None:
             later(float, len(numbers), _Again(self, optimizer, group))
         _views.replace_all(targets, values, self._positions(way) if way else None)
-        self.advance()
+        self.advance(optimizer._unless)
 
     def _positions(self, way) -> list[int] | None:
         """Where the values stand among the program's inputs that the step replaces, if all of them do."""
@@ -128,11 +129,14 @@ class Cohort:
             self.positions = (way, positions)
         return positions
 
-    def advance(self) -> None:
+    def advance(self, unless: Tensor | None) -> None:
         """Count one step."""
         clock = self.clock
-        thread.program.journal.append(_RestoreCount(clock, clock.count))
-        clock.count = clock.count + 1.0 if self.steps else 1.0
+        before = clock.count
+        thread.program.journal.append(_RestoreCount(clock, before))
+        clock.count = before + 1.0 if self.steps else 1.0
+        if unless is not None and clock.count != before:
+            clock.doubt = (unless, before)
 
 
 class _RestoreCount:
@@ -149,7 +153,7 @@ class _RestoreCount:
         return []
 
     def __call__(self, program) -> None:
-        self.clock.count = self.count
+        self.clock.count, self.clock.doubt = self.count, None
         self.clock.looked_at = True  # a count may have been seen since: have all of them read anew
 
 

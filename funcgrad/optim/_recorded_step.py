@@ -7,6 +7,7 @@ weight decay that is zero) is part of the program's structure.
 
 from __future__ import annotations
 
+import inspect
 from operator import is_
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -70,6 +71,26 @@ class RecordedOptimizer(Optimizer):
             thread.grad = before
         return loss
 
+    _unless: Tensor | None = None
+    """In a step that may be skipped: a tensor, true if it is."""
+
+    def _step_unless(self, found: Tensor):
+        """Step unless `found` is true, which is decided in the compiled program where it can be.
+
+        Hooks see only steps that are taken, and only these make state: in the first step `found` is looked at.
+        """
+        own = self.__dict__.get("step")
+        plain = inspect.unwrap(type(self).step) is RecordedOptimizer.step and hasattr(own, "_wrapped_by_lr_sched") == (
+            own is not None
+        )
+        if not plain or not self._plans or self._has_step_hooks() or self.defaults["differentiable"]:
+            return None if found.item() else self.step()
+        self._unless = found
+        try:
+            return self.step()
+        finally:
+            del self._unless
+
     def _step_group(self, group: dict[str, Any]) -> None:
         params = [p for p in group["params"] if p._grad is not None]
         if not params:
@@ -77,6 +98,8 @@ class RecordedOptimizer(Optimizer):
         rule, numbers, tensors = self._rule(group)
         plan = self._plans.get(id(group))
         if plan is None or not plan.holds(rule, params, self.state):
+            if self._unless is not None and self._unless.item():
+                return
             self._check_group(group, params)
             plan = self._plans[id(group)] = Plan(self, group, rule, params)
         for cohort in plan.cohorts:

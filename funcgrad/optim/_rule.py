@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from funcgrad._tensor import Tensor
@@ -32,7 +33,8 @@ class Rule:
     """What the steps of all groups with the same kinds of options share.
 
     Attributes:
-        op: ``(params, grads, states, numbers, tensors) -> [new parameters and states]``, to be recorded.
+        op: ``(params, grads, states, numbers, tensors, unless) -> [new parameters and states]``, to be recorded;
+            `unless` may hold an array that is true if the step is to be skipped.
         names: the state's tensors, in the order the op takes and returns them.
         uniform: whether every parameter has all of these.
     """
@@ -42,7 +44,7 @@ class Rule:
         self.kinds = {name: self._kinds(group[name], name in cls.switches) for name in cls.numbers}
         self.flags = {name: group[name] for name in cls.flags}
         self.op = Op(f"{cls.__name__}.step", self._function, differentiable=differentiable)
-        self.op.kinds = (STATIC, STATIC, STATIC, SCALAR, STATIC)
+        self.op.kinds = (STATIC, STATIC, STATIC, SCALAR, STATIC, STATIC)
         skeleton = _parts(cls.transformation(self._plain(group, look=False)).init([_STRUCT]))[0]
         self.names = tuple(name for part in skeleton for name in part if name != "step")
         self.uniform = all(part[name][0] is not None for part in skeleton for name in part if name != "step")
@@ -87,7 +89,7 @@ class Rule:
             setattr(h, name, tuple(take(k) for k in kind) if isinstance(kind, tuple) else take(kind))
         return h
 
-    def _function(self, params, grads, states, numbers, tensors):
+    def _function(self, params, grads, states, numbers, tensors, unless):
         from funcgrad.optim import _optax as ox
 
         remaining, arrays = iter(numbers[1:]), iter(tensors)
@@ -104,6 +106,9 @@ class Rule:
         results = [ox.narrowed(p + u, like) for p, u, like in zip(wide, updates, params)]
         for name, olds in zip(self.names, states):
             results += [ox.narrowed(s, old) for s, old in zip(made[name], olds) if old is not None]
+        if unless:
+            before = [*params, *[old for olds in states for old in olds if old is not None]]
+            results = [jnp.where(unless[0] > 0, old, new) for new, old in zip(results, before)]
         return results
 
 

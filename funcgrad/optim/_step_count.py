@@ -13,15 +13,25 @@ class Clock:
     """The count of parameters that are stepped together.
 
     Attributes:
-        count: the number of steps.
+        count: the number of steps, unless the last one was skipped.
         looked_at: whether somebody has seen (and may have written) one of the tensors since.
+        doubt: whether the last step was skipped (a tensor, true if so), and the count before it; None if it was not.
     """
 
-    __slots__ = ("count", "looked_at")
+    __slots__ = ("count", "doubt", "looked_at")
 
     def __init__(self, count: float = 0.0):
         self.count = count
         self.looked_at = False
+        self.doubt: tuple[Tensor, float] | None = None
+
+    def now(self) -> float:
+        """The number of steps; waits for a step that may be skipped."""
+        if self.doubt is not None:
+            (skipped, before), self.doubt = self.doubt, None
+            if skipped.item():
+                self.count = before
+        return self.count
 
 
 class StepCount(Tensor):
@@ -42,14 +52,14 @@ class StepCount(Tensor):
 
     def _refresh(self) -> Value:
         dtype = np.float64 if _dtypes.default_dtype() is _dtypes.float64 else np.float32
-        array = np.array(self.clock.count, dtype)
+        array = np.array(self.clock.now(), dtype)
         self.clock.looked_at = True
         value = self._value = self._shown = Value(array, aval_of((), array.dtype, _device.CPU))
         return value
 
     def read(self) -> float:
         """The count, after a look at what the user may have written."""
-        count = self.clock.count
+        count = self.clock.now()
         if self._value is not self._shown:
             count = float(self.item())
             self.clock = Clock(count)

@@ -152,6 +152,10 @@ class Optimizer:
 
         return wrapper
 
+    def _has_step_hooks(self) -> bool:
+        own = self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks
+        return bool(own or _global_optimizer_pre_hooks or _global_optimizer_post_hooks)
+
     def _patch_step_function(self) -> None:
         cls = type(self)
         self._zero_grad_profile_name = f"Optimizer.zero_grad#{cls.__name__}.zero_grad"
