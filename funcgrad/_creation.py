@@ -210,6 +210,11 @@ def creation_form(name: str):
     def form(*args, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None, **kwargs):  # fmt: skip
         device = _device.canonical(device) if device is not None else _device.current()
+        if out is not None:
+            if dtype is not None and dtype is not out.dtype:
+                got, wanted = dtype.scalar_name, out.dtype.scalar_name
+                raise RuntimeError(f"dtype {got} does not match dtype of out parameter ({wanted})")
+            dtype = out.dtype
         if dtype is not None:
             kwargs["dtype"] = dtype
         made = _operators.apply(_operators.op(name), args, {**kwargs, "device": device})

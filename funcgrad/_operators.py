@@ -53,10 +53,10 @@ def call(name: str, *args, **kwargs):
 
 def apply(op: Op, args, kwargs=None):
     """Record an op and return its result as tensors."""
-    return _wrapped(record(op, args, kwargs))
+    return wrapped(record(op, args, kwargs))
 
 
-def _wrapped(out):
+def wrapped(out):
     """What `record` returned, as tensors."""
     if out.__class__ is Value:
         tensor = _new(Tensor)
@@ -88,7 +88,7 @@ def function_form(op: Op, path: str):
             tensor = _new(Tensor)
             tensor._value = out
             return tensor
-        return _wrapped(out)
+        return wrapped(out)
 
     return _named(form, op, path)
 
@@ -141,7 +141,26 @@ def value_form(op: Op, path: str):
 
     def form(*args, **kwargs):
         out = rewritten(op, args, kwargs)
-        return apply(op, args, kwargs) if out is None else _wrapped(out)
+        return apply(op, args, kwargs) if out is None else wrapped(out)
+
+    return _named(form, op, path)
+
+
+def checked_form(op: Op, path: str):
+    """For functions that raise for some values: see `_checked`."""
+    from funcgrad._checked import run_checked
+
+    plain = function_form(op, path)
+
+    def form(*args, **kwargs):
+        if kwargs and "out" in kwargs:
+            return _into(form, op, args, kwargs)
+        if not op.function.raises_when(*args, **kwargs):
+            return plain(*args, **kwargs)
+        try:
+            return run_checked(op, args, kwargs)
+        except Override:
+            return overridden(form, args, kwargs)
 
     return _named(form, op, path)
 
@@ -222,7 +241,7 @@ def _into(form, op: Op, args, kwargs):
     if record is record_as_is or op.data_dependent:
         result = form(*args, **kwargs)
     else:
-        result = _wrapped(record_as_is(op, args, kwargs))
+        result = wrapped(record_as_is(op, args, kwargs))
     return result if out is None else into(op, result, out)
 
 
@@ -253,6 +272,8 @@ def _form_of(made: Op):
         return eager_form
     if hasattr(made.function, "value_arguments"):
         return value_form
+    if hasattr(made.function, "with_info"):
+        return checked_form
     return view_form if getattr(made.function, "is_view", False) else function_form
 
 

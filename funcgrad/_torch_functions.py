@@ -36,6 +36,13 @@ def _is_distributed(input: Tensor) -> bool:
     return False
 
 
+def where(*args, **kwargs):
+    """``where(condition, input, other)``, or with `condition` alone its nonzero indices, one tensor a dimension."""
+    if len(args) + len(kwargs) == 1:
+        return _operators.NAMESPACES["f"]["nonzero"](*args, *kwargs.values(), as_tuple=True)
+    return _operators.NAMESPACES["f"]["where"](*args, **kwargs)
+
+
 # -- dropout ----------------------------------------------------------------------------------------------------------
 
 
@@ -167,6 +174,11 @@ def sym_ite(b, t, f):
     return t if b else f
 
 
+_FUNCTIONS = (
+    where, native_dropout, batch_norm, native_batch_norm, sym_int, sym_float, sym_not, sym_max, sym_min, sym_sum, sym_ite,
+)  # fmt: skip
+
+
 def public() -> dict:
     """The functions of ``torch`` in this file."""
     made = {name: _of_method(name) for name in _METHODS.split() if hasattr(Tensor, name)}
@@ -175,19 +187,7 @@ def public() -> dict:
                                   ("alpha_dropout", False, True), ("feature_alpha_dropout", True, True)):  # fmt: skip
         made |= _dropout(name, channels, alpha)
     made |= {name: _recurrent(name) for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")}
-    for f in (
-        native_dropout,
-        batch_norm,
-        native_batch_norm,
-        sym_int,
-        sym_float,
-        sym_not,
-        sym_max,
-        sym_min,
-        sym_sum,
-        sym_ite,
-    ):
-        made[f.__name__] = f
+    made |= {f.__name__: f for f in _FUNCTIONS}
     made |= {name: _operators.function_form(_operators.op(name), name) for name in _CELLS}
     from funcgrad.nn import functional
 

@@ -14,9 +14,9 @@ LAYERS = [
         "_tensor", "_views", "_storage", "_host_memory", "_operators", "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert",
         "_methods", "_indexing", "_tensor_str", "_interop", "_generator", "_random", "random", "autograd", "_compile",
         "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types",
-        "_autocast", "_autocast_table",
+        "_autocast", "_autocast_table", "_checked",
     ),
-    ("nn", "_dynamo", "amp"),
+    ("nn", "_dynamo", "amp", "_torch_functions", "masked"),
     ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "cpu", "cuda", "backends"),
     ("_import_hook", "_run_program", "_report", "__main__", "__init__"),
 ]  # fmt: skip

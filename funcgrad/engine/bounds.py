@@ -23,10 +23,15 @@ def check_now(op, args, kwargs) -> None:
         PyTorch's error for the first value out of range.
     """
     for value, check in _checks(op, args, kwargs or {}):
-        if value.array is not None and not isinstance(value.array, jax.core.Tracer):
-            error = check.first_bad(np.asarray(value.array))
-            if error is not None:
-                raise error
+        if isinstance(value, int):
+            known = np.asarray(value)
+        elif value.array is None or isinstance(value.array, jax.core.Tracer):
+            continue
+        else:
+            known = np.asarray(value.array)
+        error = check.first_bad(known)
+        if error is not None:
+            raise error
 
 
 def flags(op, args, kwargs, entry) -> tuple:
@@ -34,12 +39,15 @@ def flags(op, args, kwargs, entry) -> tuple:
     return tuple(
         Flag(value.ref.index, check, op.name, entry.site)
         for value, check in _checks(op, args, kwargs or {})
-        if value.array is None and value.ref is not None and value.ref.index in entry.reads
+        if not isinstance(value, int)
+        and value.array is None
+        and value.ref is not None
+        and value.ref.index in entry.reads
     )
 
 
 def _checks(op, args, kwargs):
-    """The checks of a call with the value each is about."""
+    """The checks of a call with the value (or Python number) each is about."""
     try:
         checks = op.bounds(*args, **kwargs)
     except Exception:
@@ -48,7 +56,7 @@ def _checks(op, args, kwargs):
         value = check.indices
         if isinstance(value, Handle):
             value = value._value if value._value is not None else value._refresh()
-        if isinstance(value, Value):
+        if isinstance(value, Value | int):
             yield value, check
 
 

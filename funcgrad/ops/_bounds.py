@@ -38,3 +38,11 @@ class Check(NamedTuple):
         position = int(np.flatnonzero(bad)[0])
         value = values.reshape(-1)[position].item()
         return self.error(value, position) if self.located else self.error(value)
+
+
+class NonZero(Check):
+    """A check that no element is zero: integer division by it raises."""
+
+    def bad(self, values):
+        """Where `values` are zero."""
+        return values == 0

@@ -220,6 +220,8 @@ def _range(name: str, start, end, step, dtype, extra: int = 0) -> Array:
     if dtype.category == _dtypes.INTEGER:
         _range_length(start, end, step, extra)
         start, end, step = int(start), int(end), int(step)
+        if not step:
+            raise ValueError("step must be nonzero")
     length, wide = _range_length(start, end, step, extra), np.float64 if dtype.is_floating_point else np.int64
     # In double precision, whatever the dtype, as PyTorch does.
     at = lax.broadcasted_iota(wide, (length,), 0)

@@ -13,7 +13,7 @@ import numpy as np
 
 from funcgrad import _dtypes
 from funcgrad._errors import wrap_dim
-from funcgrad.ops._bounds import Check
+from funcgrad.ops._bounds import Check, NonZero
 from funcgrad.ops._layout import takes_operand
 from funcgrad.ops.label_bounds import LABEL_BOUNDS
 
@@ -91,6 +91,50 @@ def _index_put(input, indices, *args, **kwargs) -> list[Check]:
     return checks
 
 
+def _select(input, dim, index) -> list[Check]:
+    dim, n = _size(input.shape, dim)
+    where = f"for tensor of size {list(input.shape)} at dimension {dim}"
+    return [Check(index, -n, n, lambda value: IndexError(f"select(): index {value} out of range {where}"))]
+
+
+def _narrow(input, dim, start, length) -> list[Check]:
+    _, n = _size(input.shape, dim)
+
+    def beyond(value: int) -> Exception:
+        value = value + n if value < 0 else value
+        return RuntimeError(f"start ({value}) + length ({length}) exceeds dimension size ({n}).")
+
+    text = f"start out of range (expected to be in range of [{-n}, {n}], but got {{}})"
+    checks = [Check(start, -n, n, lambda value: IndexError(text.format(value)), closed=True)]
+    if length and length <= n:
+        # Negative positions count from the end: they fit from -n to -length.
+        checks += [Check(start, -n, n - length, beyond, closed=True), _Fits(start, -length, n, beyond)]
+    return checks
+
+
+class _Fits(Check):
+    """A check that negative elements are no larger than `low`."""
+
+    def bad(self, values):
+        return (values < 0) & (values > self.low)
+
+
+def _is_whole(x) -> bool:
+    """Whether a divisor or dividend is a bool or an integer, or an array of them."""
+    d = getattr(x, "dtype", None)
+    return isinstance(x, int) if d is None else _dtypes.to_dtype(d).category <= _dtypes.INTEGER
+
+
+def _divided(input, other) -> list[Check]:
+    if not _is_whole(other) or not _is_whole(input) or 0 in getattr(input, "shape", ()):
+        return []
+    return [NonZero(other, 0, 0, lambda value: RuntimeError("ZeroDivisionError"))]
+
+
+def _rounded(input, other, *, rounding_mode=None) -> list[Check]:
+    return [] if rounding_mode is None else _divided(input, other)
+
+
 INDEX_BOUNDS: dict[str, Callable[..., list[Check]]] = {
     **dict.fromkeys(("gather", "scatter", "scatter_add", "scatter_reduce", "index_add"), _by_dimension(RuntimeError)),
     "index_copy": _by_dimension(IndexError, "index_copy_(): "),
@@ -102,6 +146,12 @@ INDEX_BOUNDS: dict[str, Callable[..., list[Check]]] = {
     "getitem": _getitem,
     "setitem": _setitem,
     "index_put": _index_put,
+    "select": _select,
+    "select_copy": _select,
+    "select_scatter": lambda input, src, dim, index: _select(input, dim, index),
+    **dict.fromkeys(("narrow", "narrow_copy"), _narrow),
+    **dict.fromkeys(("floor_divide", "remainder", "fmod"), _divided),
+    **dict.fromkeys(("div", "divide"), _rounded),
     **LABEL_BOUNDS,
 }
 """Function name to rule; arrays may be anything with a shape and a dtype. `take_along_dim` and `unravel_index` take
