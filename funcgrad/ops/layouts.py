@@ -30,8 +30,15 @@ _POINTWISE = set("""
     logical_or logical_xor logit log_sigmoid logsigmoid lt maximum minimum mish msort mul multiply nan_to_num ndtri ne neg
     negative nextafter not_equal ones_like polar polygamma pow prelu put rad2deg reciprocal relu relu6 remainder round
     rsqrt rsub select_scatter sgn sigmoid sign signbit silu sin sinc sinh slice_scatter softplus softshrink softsign sort
-    special_zeta sqrt square sub subtract tan tanh tanhshrink threshold true_divide trunc where xlog1py xlogy zeros_like
-    empty_like full_like zeta dropout_mask
+    special_zeta sqrt square sub subtract tan tanh tanhshrink threshold true_divide trunc where xlog1py xlogy
+    zeta dropout_mask positive conj resolve_conj resolve_neg airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 entr gammainc
+    gammaincc gammaln log_ndtr modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 multigammaln
+    ndtr psi scaled_modified_bessel_k0 scaled_modified_bessel_k1 spherical_bessel_j0 chebyshev_polynomial_t
+    chebyshev_polynomial_u chebyshev_polynomial_v chebyshev_polynomial_w hermite_polynomial_h hermite_polynomial_he
+    laguerre_polynomial_l legendre_polynomial_p shifted_chebyshev_polynomial_t shifted_chebyshev_polynomial_u
+    shifted_chebyshev_polynomial_v shifted_chebyshev_polynomial_w binary_cross_entropy hinge_embedding_loss huber_loss
+    binary_cross_entropy_with_logits kl_div mse_loss l1_loss smooth_l1_loss poisson_nll_loss margin_ranking_loss
+    soft_margin_loss normalize local_response_norm glu kron
 """.split())  # fmt: skip
 _AS_FIRST = {"clone", "empty_like", "zeros_like", "ones_like", "full_like"}
 _BASE = {"copy_slices", "setitem"}
@@ -40,11 +47,11 @@ _IMAGES = set("""
     conv2d conv3d conv_transpose2d conv_transpose3d batch_norm batch_norm_train batch_norm_eval adaptive_avg_pool2d
     adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d avg_pool2d max_pool2d max_pool2d_with_indices
     adaptive_max_pool2d_with_indices interpolate upsample upsample_nearest upsample_bilinear pixel_shuffle channel_shuffle
-    native_channel_shuffle max_unpool2d cat concat concatenate
+    native_channel_shuffle max_unpool2d pad cat concat concatenate
 """.split())  # fmt: skip
 _COLUMN_MAJOR = {
     **dict.fromkeys("cholesky cholesky_inverse cholesky_solve cholesky_ex inv inv_ex inverse householder_product orgqr "
-                    "ormqr solve solve_ex solve_triangular triangular_solve ldl_solve lu_solve lu_factor lu_factor_ex "
+                    "ormqr solve solve_ex solve_triangular triangular_solve ldl_solve lu_factor lu_factor_ex "
                     "ldl_factor ldl_factor_ex geqrf".split(), (0,)),
     "qr": (0, 1), "eig": (1,), "eigh": (1,),
 }  # fmt: skip
@@ -93,12 +100,18 @@ def _of(name: str, number: int, kwargs: dict, operands: list, shape: tuple):
         return operands[0].strides
     if name in _AS_FIRST:
         return preserved_strides(operands[0])
-    if name in _POINTWISE:
+    if name in _POINTWISE or (name in ("max", "min") and len(operands) == 2):
         return pointwise_strides(shape, operands)
     if number in _COLUMN_MAJOR.get(name, ()) and len(shape) > 1:
         flipped = contiguous_strides((*shape[:-2], shape[-1], shape[-2]))
         return (*flipped[:-2], flipped[-1], flipped[-2])
-    if name in _IMAGES and len(shape) in (4, 5):
+    if name == "broadcast_tensors":
+        return strides.derive("expand", operands[number], *shape).strides
+    if name == "meshgrid":
+        own = number if kwargs.get("indexing") != "xy" or number > 1 else 1 - number
+        step = (*operands[number].strides, 1)[0]
+        return tuple(step if d == own else 0 for d in range(len(shape)))
+    if name in _IMAGES and len(shape) in ((4,) if "2d" in name else (5,) if "3d" in name else (4, 5)):
         form = "channels_last" if len(shape) == 4 else "channels_last_3d"
         first = operands if name.startswith(("cat", "concat")) else operands[: 2 if name.startswith("conv") else 1]
         found = [suggests(g, form) for g in first if len(g.sizes) == len(shape)]

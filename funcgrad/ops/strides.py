@@ -258,6 +258,8 @@ def _unsqueeze(g: Geometry, dim) -> Geometry:
 
 def _expand(g: Geometry, *size, implicit=False) -> Geometry:
     sizes = expand_size(g.sizes, sizes_from(size), "Float")
+    if not g.sizes:
+        return Geometry(sizes, (0,) * len(sizes), g.offset)
     strides, extra = [0] * len(sizes), len(sizes) - len(g.sizes)
     for i in reversed(range(len(sizes))):
         old = g.sizes[i - extra] if i >= extra else 1

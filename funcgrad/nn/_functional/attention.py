@@ -9,6 +9,7 @@ import warnings
 
 from funcgrad import _dtypes, _operators, _random
 from funcgrad._creation import creation_form
+from funcgrad._errors import broadcast_shapes
 from funcgrad._tensor import Tensor
 from funcgrad.nn._functional import dropout
 
@@ -43,9 +44,19 @@ def scaled_dot_product_attention(
     """
     options = {}
     if dropout_p > 0 and query.dim() > 1 and key.dim() > 1:
-        shape = (*query.shape[:-1], key.size(-2))
-        options["dropout_mask"] = _random.dropout_mask(tuple(shape), dropout_p)
+        shape = _weights_shape(query, key, attn_mask, enable_gqa)
+        options["dropout_mask"] = _random.dropout_mask(shape, dropout_p)
     return _call(_SDPA, query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa, **options)
+
+
+def _weights_shape(query: Tensor, key: Tensor, mask: Tensor | None, shared_heads: bool) -> tuple[int, ...]:
+    """The shape of the attention weights, or, where the op will refuse the shapes, any."""
+    shape = (*query.shape[:-1], key.size(-2))
+    others = [] if shared_heads else [(*key.shape[:-2], 1, 1)]
+    try:
+        return broadcast_shapes(shape, *others, () if mask is None else mask.shape)
+    except RuntimeError:
+        return shape
 
 
 def multi_head_attention_forward(
@@ -113,7 +124,7 @@ def multi_head_attention_forward(
     attend = _attend_with_weights if need_weights else _attend
     out, weights = attend(q, k, v, mask, p, is_causal, batch)
     out = _call("nn.functional.linear", out.reshape(length * batch, width), out_proj_weight, out_proj_bias)
-    out = out.view(length, batch, out.size(1))
+    out = out.reshape(length, batch, out.size(1))
     if weights is not None and average_attn_weights:
         weights = weights.mean(1)
     if not batched:
@@ -296,7 +307,7 @@ def _zero_row(x: Tensor) -> Tensor:
 
 def _attend(q, k, v, mask, p: float, is_causal: bool, batch: int):
     """(L, N, E) and no weights, from heads of shape (N * heads, L, E)."""
-    q, k, v = (x.view(batch, -1, *x.shape[1:]) for x in (q, k, v))
+    q, k, v = (x.reshape(batch, -1, *x.shape[1:]) for x in (q, k, v))
     if mask is not None:
         mask = mask.unsqueeze(0) if mask.size(0) == 1 else mask.view(batch, -1, *mask.shape[1:])
     out = scaled_dot_product_attention(q, k, v, mask, p, is_causal)
@@ -314,7 +325,7 @@ def _attend_with_weights(q, k, v, mask, p: float, is_causal: bool, batch: int):
     if p > 0.0:
         weights = dropout.FUNCTIONS["dropout"](weights, p)
     out = _call("bmm", weights, v).transpose(0, 1)
-    return out, weights.view(batch, -1, *weights.shape[1:])
+    return out, weights.reshape(batch, -1, *weights.shape[1:])
 
 
 FUNCTIONS = {
