@@ -60,6 +60,7 @@ _here = vars(_sys.modules[__name__])
 _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())
 
+from funcgrad import _C as _C  # noqa: E402
 from funcgrad import _autocast, _legacy_types, _settings, _torch_functions  # noqa: E402
 from funcgrad import amp as amp  # noqa: E402
 from funcgrad import backends as backends  # noqa: E402

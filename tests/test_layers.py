@@ -16,7 +16,7 @@ LAYERS = [
         "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types",
         "_autocast", "_autocast_table", "_checked",
     ),
-    ("nn", "_dynamo", "amp", "_torch_functions", "masked"),
+    ("nn", "_C", "_dynamo", "amp", "_torch_functions", "masked"),
     ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "cpu", "cuda", "backends"),
     ("_import_hook", "_run_program", "_report", "__main__", "__init__"),
 ]  # fmt: skip

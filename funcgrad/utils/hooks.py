@@ -7,8 +7,6 @@ import warnings
 import weakref
 from collections import OrderedDict
 
-from funcgrad.engine.state import state
-
 
 class RemovableHandle:
     """Removes a hook again: ``handle.remove()``, or leave its ``with`` block.
@@ -71,6 +69,7 @@ class BackwardHook:
     def _mark(self, args, known, attribute: str):
         from funcgrad._tensor import Tensor
         from funcgrad.autograd.function import Function
+        from funcgrad.engine.state import state
 
         at = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         tracked = [args[i].requires_grad for i in at]
