@@ -83,6 +83,12 @@ def _attend_causally(query: Array, key: Array, value: Array, kept: Array | None)
     return results[0] if len(results) == 1 else jnp.concatenate(results, -2)
 
 
+def _causal(mask: Array) -> Array:
+    """`mask` that also hides later positions."""
+    seen = np.arange(mask.shape[-2])[:, None] >= np.arange(mask.shape[-1])
+    return jnp.where(seen, mask, False if mask.dtype == bool else jnp.asarray(-np.inf, mask.dtype))
+
+
 # -- arguments --------------------------------------------------------------------------------------------------------
 
 
@@ -106,32 +112,40 @@ def _check(query: Array, key: Array, value: Array, mask: Array | None, dropout_p
         if mask.ndim < 2:
             bound = max(mask.ndim, 1)
             raise IndexError(f"Dimension out of range (expected to be in range of [-{bound}, {bound - 1}], but got -2)")
-        if is_causal:
+        if is_causal and not _is_fused(query, key, value, mask, dropout_p):
             raise RuntimeError(
                 "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
             )
     if not jnp.issubdtype(query.dtype, jnp.inexact):
+        if query.ndim == key.ndim == 2:
+            raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: float != {cpp_name(query)}")
         raise RuntimeError(f"expected scalar type Float but found {scalar_name(query)}")
-    if not 0 <= dropout_p <= 1:
+    if dropout_p > 1:
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
 
 
-def _check_product(rows: int, inner: int, other: tuple[int, int]) -> None:
-    if other[0] != inner:
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: {brackets((rows, inner))} "
-            f"but got: {brackets((rows, other[0]))}."
-        )
+def _is_fused(query: Array, key: Array, value: Array, mask: Array, dropout_p: float) -> bool:
+    """Whether PyTorch's fused kernel takes the call: it accepts a mask besides `is_causal`."""
+    same = query.shape[-1] == key.shape[-1] == value.shape[-1] and query.shape[:1] == key.shape[:1] == value.shape[:1]
+    return query.ndim == key.ndim == value.ndim == 4 and mask.ndim in (2, 4) and dropout_p <= 0 and same
+
+
+def _check_product(lead: tuple[int, ...], a: tuple[int, int], b: tuple[int, int]) -> None:
+    if a[1] == b[0]:
+        return
+    if not lead:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})")
+    raise RuntimeError(
+        f"Expected size for first two dimensions of batch2 tensor to be: {brackets((math.prod(lead), a[1]))} "
+        f"but got: {brackets((math.prod(lead), b[0]))}."
+    )
 
 
 def _shared_heads(query: Array, key: Array, value: Array) -> tuple[Array, Array]:
     """Key and value with each head repeated for the query heads that share it."""
     heads = [x.shape[-3] if x.ndim > 2 else 1 for x in (query, key, value)]
     if not (heads[1] and heads[2]) or heads[0] % heads[1] or heads[0] % heads[2]:
-        raise RuntimeError(
-            "Number of heads in key and value must divide the number of heads in \n"
-            f"query to perform Grouped Query Attention, but got {heads[0]}, {heads[1]} and {heads[2]}"
-        )
+        raise RuntimeError("Number of heads in key and value must divide the number of heads in ")
     return tuple(x if n == heads[0] else jnp.repeat(x, heads[0] // n, -3) for x, n in zip((key, value), heads[1:]))
 
 
@@ -173,10 +187,13 @@ def scaled_dot_product_attention(
         key, value = _shared_heads(query, key, value)
     lead = _errors.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     rows, keys = query.shape[-2], key.shape[-2]
-    _check_product(key.shape[-2], query.shape[-1], key.shape[::-1])
-    _check_product(rows, keys, value.shape[-2:])
+    _check_product(lead, query.shape[-2:], key.shape[:-3:-1])
+    _check_product(lead, (rows, keys), value.shape[-2:])
     if attn_mask is not None:
-        _errors.broadcast_shapes((*lead, rows, keys), attn_mask.shape)
+        shape = _errors.broadcast_shapes((*lead, rows, keys), attn_mask.shape)
+        if shape != (*lead, rows, keys):
+            own = brackets((*lead, rows, keys))
+            raise RuntimeError(f"output with shape {own} doesn't match the broadcast shape {brackets(shape)}")
     if dropout_p > 0 and dropout_mask is None:
         raise TypeError("scaled_dot_product_attention(): the array function needs dropout_mask where dropout_p > 0")
     if 0 in (*lead, rows, keys, value.shape[-1]):
@@ -187,7 +204,7 @@ def scaled_dot_product_attention(
     parts = [jnp.broadcast_to(cast(x, wide), (*lead, *x.shape[-2:])) for x in (query, key, value)]
     parts[0] = parts[0] * jnp.asarray(factor, parts[0].dtype)
     kept = None if dropout_mask is None else _kept_scale(dropout_mask, dropout_p, parts[0].dtype)
-    if is_causal:
-        return cast(_attend_causally(*parts, kept), d)
     mask = attn_mask if attn_mask is None or attn_mask.dtype == bool else cast(attn_mask, wide)
+    if is_causal:
+        return cast(_attend_causally(*parts, kept) if mask is None else _attend(*parts, _causal(mask), kept), d)
     return cast(_attend(*parts, mask, kept), d)
