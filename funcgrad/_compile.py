@@ -13,9 +13,10 @@ from funcgrad import _views
 from funcgrad._tensor import DETACH, Tensor, wrap
 from funcgrad.engine import launch as _launch
 from funcgrad.engine.capture import Capture, Recording, Refused
+from funcgrad.engine.direct import Direct
 from funcgrad.engine.launch import settle
 from funcgrad.engine.record import as_leaf
-from funcgrad.engine.state import state
+from funcgrad.engine.state import Program, state
 from funcgrad.engine.values import Value
 
 
@@ -78,8 +79,20 @@ class Compiled:
         if state.capture is not None or state.program.traced or self.reads_values:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
-        key = (state.grad, _structure((args, kwargs), tensors))
-        runs = self.runs.setdefault(key, [])
+        key = [state.grad]
+        for a in args:
+            if a.__class__ is Tensor:
+                value = a._value if a._value is not None else a._refresh()
+                tensors.append(a)
+                key.append(value.aval.tracked if value.requires_grad else value.aval)
+            else:
+                key.append(_structure(a, tensors))
+        if kwargs:
+            key.append(_structure(kwargs, tensors))
+        key = tuple(key)
+        runs = self.runs.get(key)
+        if runs is None:
+            runs = self.runs[key] = []
         for run in runs:
             if run.applies():
                 return run.replay(tensors)
@@ -136,6 +149,7 @@ class Run:
         self.slots = [_slot(t, program) for t in held]
         self.outputs = [s for s in (*self.slots, *[_slot(t, program) for t in self.results]) if s is not None]
         self.writes = bool(self.changed or self.grads)
+        self.direct: Direct | None = None
         # Arguments and results belong to one call; only what outlives it is kept.
         self.results = [t if _slot(t, program) is None else None for t in self.results]
 
@@ -149,19 +163,42 @@ class Run:
 
     def replay(self, tensors: list):
         """Run the captured program on what its sources hold now."""
-        _launch.launch("a compiled function was called")
+        if state.program.node.depth:
+            _launch.launch("a compiled function was called")
         values = [self._value(source, tensors) for source in self.sources]
-        floats, ints = list(self.recording.floats), list(self.recording.ints)
-        for kind, first, function in self.numbers:
-            numbers = function()
-            (floats if kind is float else ints)[first : first + len(numbers)] = numbers
-        outputs = self.recording.enter(values, floats, ints, self.outputs)
+        if self.direct is not None:
+            arrays = self.direct.arrays(values)
+            if arrays is not None:
+                return self._replay_directly(values, arrays)
+        floats, ints, complexes = self._numbers()
+        made = self.recording.enter(values, floats, ints, self.outputs)
         state.program.journal.append(_RestoreRun(self, values))
         del values
-        made = iter(outputs)
+        results = self._rebind(iter(made))
+        if self.writes:
+            executable = _launch.launch("a compiled function was called")
+            if Direct.serves(executable):
+                self.direct = Direct(executable, self.outputs, made)
+        return _filled(self.template, results)
+
+    def _replay_directly(self, values: list, arrays: list):
+        program, holder = state.program, []
+        try:
+            self.direct.call(values, arrays, self._numbers(), holder)
+        except BaseException as failure:
+            state.program = Program()
+            if holder:
+                self._rebind(self.direct.values(holder))
+            else:
+                _launch.undo(program, failure)
+            raise
+        program.journal = []
+        return _filled(self.template, self._rebind(self.direct.values(holder)))
+
+    def _rebind(self, made):
+        """Have tensors hold the new values; returns an iterator over the tensors among the results."""
         for tensor in self.changed:
-            value = next(made)
-            leaf = tensor._leaf
+            value, leaf = next(made), tensor._leaf
             tensor._value = value if leaf is None or not tensor._value.requires_grad else as_leaf(value, leaf)
             if tensor._views:
                 _views._outdate(tensor, None)
@@ -169,10 +206,15 @@ class Run:
             if grad is not None:
                 grad._value = next(made)
             leaf._grad = grad
-        results = iter([wrap(next(made)) if fixed is None else fixed for fixed in self.results])
-        if self.writes:
-            _launch.launch("a compiled function was called")
-        return _filled(self.template, results)
+        return iter([wrap(next(made)) if fixed is None else fixed for fixed in self.results])
+
+    def _numbers(self) -> tuple[list, list, list]:
+        """The run-time numbers of this replay."""
+        floats, ints = list(self.recording.floats), list(self.recording.ints)
+        for kind, first, function in self.numbers:
+            numbers = function()
+            (floats if kind is float else ints)[first : first + len(numbers)] = numbers
+        return floats, ints, self.recording.complexes
 
     def _value(self, source, tensors: list) -> Value:
         if source.__class__ is int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 
 from funcgrad.engine import interpret
@@ -20,6 +22,8 @@ class Executable:
         donates, keeps: positions among the program's inputs given away to the program, and the rest.
         numbers: by dtype the run-time numbers of the last launch, as bytes and on the device (`launch.vectors`).
         function: (donated, kept, floats, ints, complexes) -> (outputs, residuals, flags), compiled; `replay`: the same, not.
+        is_compiled: whether the next call of `function` runs at once.
+        used: the serial number of the last program launched with it.
         launches, seconds: how often it ran, and how long its first run took (mostly compiling).
     """
 
@@ -45,7 +49,17 @@ class Executable:
         self.numbers: dict = {}
         self.interpreted = interpreted
         self.run = interpret.run if interpreted else run
-        self.function = self.replay if interpreted else jax.jit(self.replay, donate_argnums=0 if self.donates else ())
+        self.used = 0
+        self.uncompile()
+
+    def uncompile(self) -> None:
+        """Be as before the first launch, without machine code."""
+        self.is_compiled = False
+        self.function = self.replay
+        if not self.interpreted:
+            # A bound method equals the next one made of it: JAX would find the compiled one again.
+            fresh = functools.partial(self.replay)
+            self.function = jax.jit(fresh, donate_argnums=0 if self.donates else ())
 
     def replay(self, donated, kept, floats, ints, complexes):
         """The program as a pure function."""

@@ -9,6 +9,8 @@ import threading
 import time
 import warnings
 
+from funcgrad.engine import eviction
+
 SLOW = 2.0
 """Compiles that take longer than this many seconds say so on stderr."""
 
@@ -18,7 +20,7 @@ _log: list = []
 @contextlib.contextmanager
 def compiling(executable):
     """Around a launch: the first one of an executable traces and compiles it."""
-    if executable.launches or executable.interpreted:
+    if executable.is_compiled or executable.interpreted:
         yield
         return
     size = sum(e.op is not None for e in executable.path)
@@ -33,7 +35,9 @@ def compiling(executable):
     finally:
         notice.cancel()
         executable.seconds = time.perf_counter() - start
+    executable.is_compiled = True
     _log.append(executable)
+    eviction.note(executable)
     if os.environ.get("FUNCGRAD_EXPLAIN"):
         print("funcgrad: " + describe(executable), file=sys.stderr)
 

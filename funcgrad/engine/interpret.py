@@ -13,6 +13,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from funcgrad.engine import eviction
 from funcgrad.engine.replay import Numbers, call, differentiate
 from funcgrad.engine.structure import Entry, Scalar
 
@@ -71,7 +72,13 @@ def _program(entry: Entry, tracked: bool) -> SingleOp:
     found = _programs.get(key)
     if found is None:
         found = _programs[key] = SingleOp(entry, tracked)
+        eviction.note()
     return found
+
+
+def forget() -> None:
+    """Drop all single-op programs."""
+    _programs.clear()
 
 
 class SingleOp:

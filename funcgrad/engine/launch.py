@@ -21,13 +21,16 @@ SEEN = object()
 """The origin of a host array that one launch already read: the next one moves it to the device for good."""
 
 
-def launch(reason: str) -> None:
-    """Run the pending program, if anybody holds a value of it, and begin a new one."""
+def launch(reason: str) -> Executable | None:
+    """Run the pending program, if anybody holds a value of it, and begin a new one; returns what ran."""
     program = state.program
+    if program.nested is not None:
+        program.nested.launch(reason)
+        return
     if state.capture is not None:
         state.capture.refuse(reason)
     state.program = Program()
-    execute(program, reason)
+    return execute(program, reason)
 
 
 def read(value: Value):
@@ -42,7 +45,7 @@ def abandon() -> None:
     """Drop the pending program; every handle holds again what it held before."""
     program = state.program
     state.program = Program()
-    _undo(program, RuntimeError("it was abandoned"))
+    undo(program, RuntimeError("it was abandoned"))
 
 
 def settle(value: Value) -> None:
@@ -55,7 +58,9 @@ def settle(value: Value) -> None:
     if value.array is not None:
         return
     program = value.program
-    if program is state.program:
+    if state.program.nested is not None:
+        state.program.nested.settle(value)
+    elif program is state.program:
         launch("a value was read")
     elif program.failure is not None:
         raise RuntimeError(
@@ -67,30 +72,31 @@ def settle(value: Value) -> None:
         raise RuntimeError("this tensor's value was never computed: recording it was interrupted")
 
 
-def execute(program: Program, reason: str) -> None:
-    """Run one program and hand its results to the values that wait for them."""
+def execute(program: Program, reason: str) -> Executable | None:
+    """Run one program and hand its results to the values that wait for them; returns what ran."""
     bounds.look(wait=False)
     slots = program.slots
     if len(slots) != program.node.slots:
-        _undo(program, RuntimeError("recording was interrupted"))
-        return
+        undo(program, RuntimeError("recording was interrupted"))
+        return None
     alive = tuple([i for i, r in enumerate(slots) if (v := r()) is not None and v.array is None])
     v = None
     if not alive and not program.pins:
         program.journal = ()
         program.slots = program.arrays = None
-        return
+        return None
     holder: list = []
     try:
         executable = find(program, alive, reason)
         _run(program, executable, holder)
     except BaseException as failure:
         if not holder:
-            _undo(program, failure)
+            undo(program, failure)
             raise
         _commit(program, executable, *holder[0])
         raise
     _commit(program, executable, *holder[0])
+    return executable
 
 
 def find(program: Program, alive: tuple, reason: str) -> Executable:
@@ -130,13 +136,9 @@ def _run(program: Program, executable: Executable, holder: list) -> None:
         donated, kept = _split(program, executable)
     else:
         donated, kept = (), arrays
-    numbers = (
-        _vector(program.floats, np.float64),
-        _vector(program.ints, np.int64),
-        _vector(program.complexes, np.complex128),
-    )
+    numbers = vectors(executable, program.floats, program.ints, program.complexes)
     with jax.enable_x64(True):
-        if executable.launches:
+        if executable.is_compiled:
             holder.extend(map(executable.function, (donated,), (kept,), *[(n,) for n in numbers]))
         elif program.traced:
             holder.append(executable.replay(donated, kept, *numbers))
@@ -144,10 +146,32 @@ def _run(program: Program, executable: Executable, holder: list) -> None:
             with explain.compiling(executable):
                 holder.extend(map(executable.function, (donated,), (kept,), *[(n,) for n in numbers]))
     executable.launches += 1
+    executable.used = program.serial
 
 
-def _vector(numbers: list, dtype):
-    return np.array(numbers, dtype) if numbers else None
+def vectors(executable: Executable, floats: list, ints: list, complexes: list) -> tuple:
+    """A program's run-time numbers as its arguments.
+
+    Those that are the same as last time, bit by bit, are on the device already: 1.5 µs less a launch.
+    """
+    found = []
+    for pool, dtype in ((floats, np.float64), (ints, np.int64), (complexes, np.complex128)):
+        if not pool:
+            found.append(None)
+            continue
+        array = np.array(pool, dtype)
+        same = array.tobytes()
+        known = executable.numbers.get(dtype)
+        if known is None or known[0] != same:
+            executable.numbers[dtype] = (same, None)
+        elif known[1] is None:
+            with jax.enable_x64(True):
+                array = jax.device_put(array)
+            executable.numbers[dtype] = (same, array)
+        else:
+            array = known[1]
+        found.append(array)
+    return tuple(found)
 
 
 def _commit(program: Program, executable: Executable, outputs: list, residuals: list, raised: list) -> None:
@@ -192,7 +216,7 @@ def _note_host_arrays(program: Program) -> None:
                     value.origin = SEEN
 
 
-def _undo(program: Program, failure: BaseException) -> None:
+def undo(program: Program, failure: BaseException) -> None:
     """Give every handle back what it held before the program was recorded."""
     program.failure = failure
     for restore in reversed(program.journal):
@@ -225,13 +249,16 @@ def _split(program: Program, executable: Executable):
     for position in executable.donates:
         array = arrays[position]
         held = program.slots[program.inputs[position]]() is not None or sys.getrefcount(array) > _REFERENCES + 1
-        if held and not isinstance(array, np.ndarray):
-            with jax.enable_x64(True):
-                array = jax.numpy.array(array, copy=True)
-        donated.append(array)
+        donated.append(copied(array) if held and not isinstance(array, np.ndarray) else array)
     kept = [arrays[i] for i in executable.keeps]
     array = None
     return donated, kept
+
+
+def copied(array):
+    """The array again, for a program to keep."""
+    with jax.enable_x64(True):
+        return jax.numpy.array(array, copy=True)
 
 
 def _settle_from_another_thread(program: Program, value: Value) -> None:
@@ -243,11 +270,7 @@ def _settle_from_another_thread(program: Program, value: Value) -> None:
     if executable is None or executable.donates:
         executable = node.executables[key] = Executable(node, (slot,), frozenset(), (), "another thread read a value")
     counts = len([e for e in node.path() if e.op is None])
-    numbers = (
-        _vector(program.floats, np.float64),
-        _vector(program.ints, np.int64),
-        _vector(program.complexes, np.complex128),
-    )
+    numbers = vectors(executable, program.floats, program.ints, program.complexes)
     with jax.enable_x64(True):
         outputs, _, _ = executable.function((), list(program.arrays[:counts]), *numbers)
     value.array = outputs[0]

@@ -115,6 +115,8 @@ class Cohort:
         else:
             values, way = self.repeat.record([*params, *grads, *states, *tensors, *unless], numbers, args)
         if thread.capture is not None:
+            if unless:  # whether the step counts is known afterwards: a replay could not say it
+                thread.capture.reusable = False
             later(float, len(numbers), _Again(self, optimizer, group))
         _views.replace_all(targets, values, self._positions(way) if way else None)
         self.advance(optimizer._unless)
@@ -179,5 +181,5 @@ class _Again:
             for step in cohort.steps:
                 step.clock = cohort.clock
         numbers = [cohort.clock.count, *numbers]
-        cohort.advance()
+        cohort.advance(None)
         return numbers

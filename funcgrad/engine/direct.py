@@ -1,0 +1,75 @@
+"""Calling a captured program's executable directly: what replays it the third time and later records nothing.
+
+The arrays go from the handles to the executable and back. Nothing is changed before the call has returned, so a call that
+fails leaves every handle as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import jax
+import numpy as np
+
+from funcgrad.engine import bounds, explain
+from funcgrad.engine.executable import Executable
+from funcgrad.engine.launch import copied, settle, vectors
+from funcgrad.engine.state import Program
+from funcgrad.engine.values import Value
+
+_ARRAYS = frozenset({np.ndarray, type(jax.numpy.zeros(()))})
+_HELD_ONCE = 3  # the handle or value that holds it, the list it is read from, and getrefcount's own argument
+
+
+class Direct:
+    """An executable with the values it returned, as patterns for those of the next calls.
+
+    Args:
+        executable: of the captured program.
+        slots: the slots to return values of.
+        made: the values an ordinary replay made for these slots.
+    """
+
+    def __init__(self, executable: Executable, slots: list[int], made: list[Value]):
+        self.executable = executable
+        place = {slot: i for i, slot in enumerate(executable.outputs)}
+        self.patterns = [(place[s], (v.aval, None, None, v.requires_grad, v.origin)) for s, v in zip(slots, made)]
+
+    @staticmethod
+    def serves(executable: Executable | None) -> bool:
+        """Whether calling the executable leaves nothing behind that a later backward() needs."""
+        return executable is not None and not executable.retains and not executable.interpreted
+
+    @staticmethod
+    def arrays(values: list[Value]) -> list | None:
+        """What the values hold, or None if some of it is not an ordinary array."""
+        arrays = [v.array if v.array is not None else _settled(v) for v in values]
+        return arrays if _ARRAYS.issuperset(map(type, arrays)) else None
+
+    def call(self, values: list[Value], arrays: list, numbers: tuple[list, list, list], holder: list) -> None:
+        """Run the program on `arrays`, which `values` hold. The results reach `holder` inside one C call."""
+        executable = self.executable
+        donated = []
+        for i in executable.donates:
+            array = arrays[i]
+            held = sys.getrefcount(values[i]) > _HELD_ONCE or sys.getrefcount(array) > _HELD_ONCE + 1
+            donated.append(copied(array) if held and array.__class__ is not np.ndarray else array)
+        kept = [arrays[i] for i in executable.keeps] if donated else arrays
+        floats, ints, complexes = vectors(executable, *numbers)
+        executable.used = Program.count
+        with jax.enable_x64(True), contextlib.nullcontext() if executable.is_compiled else explain.compiling(executable):
+            holder.extend(map(executable.function, (donated,), (kept,), (floats,), (ints,), (complexes,)))
+
+    def values(self, holder: list):
+        """The values of the slots, one after the other, from what the program returned."""
+        outputs, _, raised = holder[0]
+        if raised:
+            bounds.launched(self.executable.flags, raised)
+        self.executable.launches += 1
+        return iter([Value(outputs[i], *pattern) for i, pattern in self.patterns])
+
+
+def _settled(value: Value):
+    settle(value)
+    return value.array
