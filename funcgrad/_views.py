@@ -8,6 +8,7 @@ version-counter error has no cause.
 
 from __future__ import annotations
 
+import sys
 from weakref import ref as weak
 
 from funcgrad.engine.record import as_leaf, record, restrided
@@ -80,12 +81,18 @@ def attach(view, parent, op: Op, args, kwargs, index=None) -> None:
     elif len(views) >= 16 and not len(views) & (len(views) - 1):
         views[:] = [r for r in views if r() is not None]
     views.append(weak(view))
+    if base._memory is not None:
+        view._value, view._seen = None, view._value or view._seen
 
 
 def write(tensor, value: Value) -> None:
     """Make `tensor` hold `value` (of its own shape, dtype and device) and let its base and views see it."""
     made = tensor._made
+    if made is not None and made.op.name == "detach" and _is_abandoned(tensor, made):
+        made = tensor._made = tensor._root = None
     if made is None:
+        if tensor._memory is not None:
+            tensor._value = tensor._refresh()  # what it holds until now
         _replace(tensor, value)
         if tensor._views:
             _outdate(tensor, None)
@@ -100,9 +107,26 @@ def write(tensor, value: Value) -> None:
         if made.op.name == "detach" and old.requires_grad and parent._leaf is None:
             new = record(_GRAFT, (old, new))
         holder = parent
+    if holder._memory is not None:
+        holder._value = holder._refresh()
     _replace(holder, new)
     _outdate(holder, tensor)
-    tensor._value = value
+    if holder._memory is not None:
+        tensor._value = None
+    else:
+        leaf = tensor._leaf
+        tensor._value = value if leaf is None else as_leaf(value, leaf)
+
+
+def _is_abandoned(tensor, made: Derivation) -> bool:
+    """Whether nobody but this view of all of a tensor (what ``Parameter(data)`` is) refers to that tensor any more."""
+    parent = made.parent
+    if parent._made is not None or parent._memory is not None or sys.getrefcount(parent) > _VIEWED_ONLY:
+        return False
+    return all(r() is None or r() is tensor for r in parent._views)
+
+
+_VIEWED_ONLY = 4  # its view's `_root` and derivation, the name above, and getrefcount's own argument
 
 
 def _replace(tensor, value: Value) -> None:
@@ -136,6 +160,15 @@ class _Restore:
         """The tensors it is about."""
         tensor = self.tensor()
         return [] if tensor is None else [tensor]
+
+    def moved(self, nested, captured: dict) -> _Restore:
+        """The same for the program around `nested`, where `captured[slot]` has a slot of its own."""
+        old = captured.get(self.slot) if self.value is None else None
+        if old is None:
+            return self
+        if old.array is not None and old.program is state.program:
+            return _Restore(self.tensor, None, old.ref.index, self.aval, self.requires_grad)
+        return _Restore(self.tensor, old, 0, None, False)
 
     def __call__(self, program) -> None:
         tensor = self.tensor()
@@ -204,6 +237,26 @@ def replace_all(tensors: list, values: list[Value], positions: list[int] | None 
             tensor._value = value if leaf is None or not tensor._value.requires_grad else LeafValue(value, leaf)
 
 
+class _Within:
+    """A note that speaks of the slots of a nested program, in the journal of the program around it."""
+
+    __slots__ = ("nested", "note")
+
+    def __init__(self, note, nested):
+        self.note = note
+        self.nested = nested
+
+    def written(self) -> list:
+        """The tensors it is about."""
+        return self.note.written()
+
+    def moved(self, nested, captured: dict) -> _Within:
+        return self
+
+    def __call__(self, program) -> None:
+        self.note(self.nested)
+
+
 class _RestoreInputs:
     """As `_Restore`, for tensors that live on in any case and whose values were inputs of the program."""
 
@@ -216,6 +269,9 @@ class _RestoreInputs:
     def written(self) -> list:
         """The tensors it is about."""
         return self.tensors
+
+    def moved(self, nested, captured: dict) -> _Within:
+        return _Within(self, nested)
 
     def __call__(self, program) -> None:
         for tensor, position in zip(self.tensors, self.positions):
@@ -242,6 +298,9 @@ class _RestoreAll:
     def written(self) -> list:
         """The tensors it is about."""
         return self.tensors
+
+    def moved(self, nested, captured: dict) -> _Within:
+        return _Within(self, nested)
 
     def __call__(self, program) -> None:
         for tensor, old in zip(self.tensors, self.olds):

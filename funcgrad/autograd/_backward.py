@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from funcgrad import _operators
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.backward import Sweep, straight, where
+from funcgrad.engine.nested import python_takes_part
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
@@ -140,6 +141,11 @@ def _cotangents(tensors: list, grads: list) -> list:
 
 
 def _swept(tensors, grads, retain: bool, create: bool, wanted) -> Sweep:
+    with python_takes_part():
+        return _swept_here(tensors, grads, retain, create, wanted)
+
+
+def _swept_here(tensors, grads, retain: bool, create: bool, wanted) -> Sweep:
     before, state.grad = state.grad, bool(create)
     try:
         sweep = Sweep(bool(retain), bool(create), wanted)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.backward import Seam
+from funcgrad.engine.nested import python_takes_part
 from funcgrad.engine.structure import position
 from funcgrad.engine.values import Freed, Leaf, Origin
 from funcgrad.utils.hooks import RemovableHandle
@@ -50,6 +51,11 @@ def _on_values(hook):
 
 def _seam_of(value) -> Seam:
     """The seam at the slot that made `value`."""
+    with python_takes_part():
+        return _seam_at(value)
+
+
+def _seam_at(value) -> Seam:
     origin = value.origin
     if isinstance(origin, Leaf | Freed):
         return Seam(0, 0)  # its graph is gone: the hook will never be called

@@ -7,6 +7,7 @@ import functools
 from funcgrad import _dtypes
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.backward import Seam
+from funcgrad.engine.nested import python_takes_part
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
@@ -112,7 +113,8 @@ class Function(FunctionCtx):
             state.grad = grad
         if not (grad and any(ctx.needs_input_grad)):
             return results
-        return _connect(cls, ctx, args, results)
+        with python_takes_part():
+            return _connect(cls, ctx, args, results)
 
 
 def _own(cls) -> set:
@@ -132,7 +134,7 @@ def _connect(cls, ctx, args, results):
     operands = [(i, a) for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
     values, _ = record(_op_of(cls), ([a for _, a in operands], [outs[i] for i in chosen]))
     program = state.program
-    slots = [a._value.ref.index for _, a in operands]
+    slots = [a._read().ref.index for _, a in operands]
     seam = Seam(program.node.depth - 1, values[0].ref.index, len(values))
     operands = [(slot, i, a._value.aval) for slot, (i, a) in zip(slots, operands)]
     avals = [t._read().aval if isinstance(t, Tensor) else None for t in outs]

@@ -21,7 +21,7 @@ class Node:
         self._leaf = leaf
 
     def name(self) -> str:
-        return "torch::autograd::AccumulateGrad" if self._leaf is not None else _name(self._entry)
+        return "torch::autograd::AccumulateGrad" if self._leaf is not None else type(self).__name__
 
     @property
     def next_functions(self) -> tuple:
@@ -36,7 +36,9 @@ class Node:
         return self._leaf.owner() if self._leaf is not None else None
 
     def __repr__(self) -> str:
-        name = "AccumulateGrad" if self._leaf is not None else _name(self._entry)
+        name = type(self).__name__
+        if self._entry is not None and (self._entry.op.seam or name == "CheckpointFunctionBackward"):
+            name = f"torch.autograd.function.{name}"  # where PyTorch keeps the nodes of users' Functions
         return f"<{name} object at {hex(id(self._entry or self._leaf))}>"
 
     def __eq__(self, other) -> bool:
@@ -46,8 +48,14 @@ class Node:
         return hash((id(self._entry), id(self._leaf)))
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: Entry, slot: int | None = None) -> str:
     op = entry.op
+    inner = getattr(op.function, "inner", None)
+    if (
+        inner is not None and slot is not None and op.name != "reentrant_checkpoint"
+    ):  # a function entered as a whole: the op that made this result of it
+        path, slots = inner
+        return _name(maker(path, slots[slot - entry.first]), slots[slot - entry.first])
     if op.name == "matmul":
         return _matmul_name(entry)
     if op.name == "getitem":
@@ -94,10 +102,12 @@ def node_of(value: Value) -> Node | None:
     if isinstance(origin, Leaf):
         return None
     if isinstance(origin, Freed):
-        return _named(_name(origin.entry))(None, origin.entry)
+        slot = value.ref.index if value.ref is not None else -1
+        first, count = origin.entry.first, len(origin.entry.outs)
+        return _named(_name(origin.entry, slot if first <= slot < first + count else first))(None, origin.entry)
     program, slot = (origin.program, origin.slot) if isinstance(origin, Origin) else (value.program, value.ref.index)
     entry = maker(program.node.path(), slot)
-    return _named(_name(entry))(program, entry)
+    return _named(_name(entry, slot))(program, entry)
 
 
 def _function_at(program: Program, slot: int) -> tuple:
@@ -109,4 +119,4 @@ def _function_at(program: Program, slot: int) -> tuple:
     if isinstance(edge, Freed):
         return (_named(_name(edge.entry))(None, edge.entry), 0)
     entry = maker(program.node.path(), slot)
-    return (_named(_name(entry))(program, entry), slot - entry.first)
+    return (_named(_name(entry, slot))(program, entry), slot - entry.first)
