@@ -48,7 +48,7 @@ ROWS = (
         """
         as_strided_scatter bincount broadcast_to cdist chunk clone corrcoef count_nonzero cov
         detach det diag_embed diagflat diagonal dist dsplit flatten flip fliplr flipud
-        hsplit imag isclose isfinite isin isinf isnan isreal kron logdet masked_select matrix_exp matrix_power
+        hsplit imag isclose isfinite isin isinf isnan isreal kron logdet lu masked_select matrix_exp matrix_power
         moveaxis movedim narrow nonzero permute pinverse positive ravel real
         repeat_interleave reshape resolve_conj resolve_neg roll rot90 rsub select slogdet softmax log_softmax split
         split_with_sizes squeeze std_mean swapaxes swapdims t tensor_split tile transpose unbind unflatten
