@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from funcgrad.engine import eviction
-from funcgrad.engine.replay import Numbers, call, differentiate
+from funcgrad.engine.replay import Numbers, call, differentiate, pulled_back
 from funcgrad.engine.structure import Entry, Scalar
 
 PATIENCE = 8
@@ -106,7 +106,7 @@ class SingleOp:
             results = call(self.op, self.args, self.kwargs, inner, _Given(self.scalars, numbers))[0]
             return [results[i] for i in self.grads], results
 
-        _, pullback, results = jax.vjp(function, *[env[s] for s in self.tracked], has_aux=True)
+        results, pullback = pulled_back(function, [env[s] for s in self.tracked])
         leaves, self.tree = jax.tree.flatten(pullback)
         return results, leaves
 

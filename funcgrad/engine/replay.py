@@ -92,8 +92,20 @@ def differentiate(entry: Entry, path, env: dict, numbers: Numbers):
         results = results_of(entry, path, inner, numbers)
         return [results[i] for i in grad_outs], results
 
-    _, pullback, results = jax.vjp(function, *[env[s] for s in entry.tracked], has_aux=True)
+    return pulled_back(function, [env[s] for s in entry.tracked])
+
+
+def pulled_back(function, tracked: list):
+    """Of ``function(*tracked) -> (differentiable results, all results)``: all results, and the pullback."""
+    outs, pullback, results = jax.vjp(function, *tracked, has_aux=True)
+    if any(jnp.iscomplexobj(x) for x in (*outs, *tracked)):
+        # PyTorch's gradient of a complex number is the conjugate of JAX's.
+        pullback = jax.tree_util.Partial(_conjugated, pullback)
     return results, pullback
+
+
+def _conjugated(pullback, cotangents):
+    return [jnp.conj(ct) for ct in pullback([jnp.conj(ct) for ct in cotangents])]
 
 
 def results_of(entry: Entry, path, env: dict, numbers: Numbers) -> list:
