@@ -47,6 +47,11 @@ def is_autocast_enabled(device_type: str = "cuda") -> bool:
     return _kind(device_type) in _state.enabled
 
 
+def is_any_autocast_enabled() -> bool:
+    """Whether ops on any type of device autocast now, in this thread."""
+    return bool(_state.enabled)
+
+
 def set_autocast_enabled(device_type, enabled: bool | None = None) -> None:
     """Switch autocast on or off for a type of device (with one argument: for ``"cuda"``)."""
     device_type, enabled = ("cuda", device_type) if enabled is None else (_kind(device_type), enabled)
@@ -127,8 +132,8 @@ def _deprecated(name: str, device_type: str):
 
 def public() -> dict:
     """The functions of ``torch`` in this file."""
-    own = {n: f for n, f in globals().items() if "_autocast_" in n and not n.startswith("_")}
-    own.pop("is_autocast_available")
+    own = {n: f for n, f in globals().items() if "autocast_" in n and not n.startswith("_")}
+    own = {n: f for n, f in own.items() if n not in ("is_autocast_available", "is_any_autocast_enabled")}
     forms = ("is_autocast_{}_enabled", "set_autocast_{}_enabled", "get_autocast_{}_dtype", "set_autocast_{}_dtype")
     old = [
         (form.format(n), device) for n, device in (("cpu", "cpu"), ("gpu", "cuda"), ("xla", "xla")) for form in forms
@@ -154,7 +159,7 @@ def _policies_of(device_type: str) -> dict:
             for path in (name, f"nn.functional.{name}"):
                 function = ops.find(path)
                 if function is not None:
-                    found[function] = policy
+                    found[function] = found[getattr(function, "with_info", function)] = policy
     return found
 
 

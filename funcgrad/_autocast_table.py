@@ -75,12 +75,18 @@ def _matrix_power(A, n, **kwargs):
 
 
 def _inner(input, other):
-    return None if input.dim() <= 1 and other.dim() <= 1 else LOWER
+    return _tensordot(input, other, ([-1], [-1])) if input.dim() and other.dim() else None
 
 
 def _tensordot(a, b, dims=2, **kwargs):
-    count = dims if isinstance(dims, int) else len(dims[0]) if isinstance(dims[0], tuple | list) else 1
-    return None if count == a.dim() == b.dim() else LOWER
+    """A product of matrices, unless the result has one element."""
+    if isinstance(dims, int):
+        dims = (range(-dims, 0), range(dims))
+    sums = [[d] if isinstance(d, int) else d for d in dims]
+    left = [
+        math.prod(x.shape) // math.prod([x.shape[i] for i in at] or [1]) for x, at in zip((a, b), sums) if x.numel()
+    ]
+    return None if left == [1, 1] else LOWER
 
 
 def _einsum(equation, *operands):

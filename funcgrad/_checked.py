@@ -10,6 +10,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
+from funcgrad import _operators
 from funcgrad._operators import wrapped
 from funcgrad.engine.launch import settle
 from funcgrad.engine.record import record
@@ -32,7 +33,7 @@ def run_checked(op: Op, args, kwargs):
     if target is None:
         target = _with_info[op] = Op(op.name, op.function.with_info, grad_name=op.grad_name)
         _checks[op] = _check_op(op)
-    values, pack = record(target, args, kwargs)
+    values, pack = _operators.record(target, args, kwargs)
     info = values[-1]
     if _is_within_reach():
         settle(info)

@@ -7,6 +7,7 @@ import numbers
 import warnings
 
 from funcgrad import _creation, _operators, _random
+from funcgrad._autocast import is_any_autocast_enabled
 from funcgrad._tensor import Tensor
 from funcgrad.nn import init
 from funcgrad.nn.modules._rnn_cells import GRUCell as GRUCell
@@ -122,7 +123,7 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise PyTorch's error for an input that does not fit."""
         dtype = getattr(self, self._flat_weights_names[0]).dtype
-        if input.dtype is not dtype:
+        if input.dtype is not dtype and not is_any_autocast_enabled():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). Convert input: "
                 f"input.to({dtype}), or convert model: model.to({input.dtype})"
