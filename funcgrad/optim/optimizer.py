@@ -95,6 +95,9 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+        if thread.capture is None and not thread.program.traced:
+            # What made the parameters runs by itself: then the first step is the same program as the second.
+            launch("an optimizer was made")
 
     def _make_registries(self) -> None:
         self._plans: dict = {}  # how each group was stepped last, and with which options: see `_recorded_step`
