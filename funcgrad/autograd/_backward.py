@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from funcgrad import _operators
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.backward import Sweep, straight, where
-from funcgrad.engine.nested import python_takes_part
+from funcgrad.engine.nested import Batch, python_takes_part
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
-from funcgrad.engine.values import Leaf
+from funcgrad.engine.values import Leaf, Origin
 
 _ACCUMULATE = Op("accumulate", lambda old, new: [a + b for a, b in zip(old, new)], differentiable=True)
 
@@ -75,14 +75,18 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     given = _sequence(grad_outputs, len(outputs))
-    if is_grads_batched:
-        return _batched(outputs, inputs, given, retain_graph, create_graph, allow_unused, materialize_grads)
-    grads = _cotangents(outputs, given)
+    options = (retain_graph, create_graph, allow_unused, materialize_grads)
+    if isinstance(state.program.nested, Batch) and not any(state.program.nested.owns(o._read()) for o in outputs):
+        return _outside(state.program.nested, outputs, inputs, given, is_grads_batched, options)
+    if is_grads_batched and any(_has_seams(o._read()) for o in outputs):
+        return _row_by_row(outputs, inputs, given, options)
+    grads = _cotangents(outputs, given, is_grads_batched)
     for t in inputs:
         if not t.requires_grad:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     wanted = [where(t._read()) for t in inputs]
-    sweep = _swept(outputs, grads, create_graph if retain_graph is None else retain_graph, create_graph, wanted)
+    batch = next((g.shape[0] for g in grads if g is not None), 0) if is_grads_batched else 0
+    sweep = _swept(outputs, grads, create_graph if retain_graph is None else retain_graph, create_graph, wanted, batch)
     results = []
     for i, (t, place) in enumerate(zip(inputs, wanted)):
         value = sweep.result(place)
@@ -100,7 +104,9 @@ def grad(
     return tuple(results)
 
 
-def _batched(outputs, inputs, grads, retain_graph, create_graph, allow_unused, materialize_grads):
+def _row_by_row(outputs, inputs, grads, options: tuple) -> tuple:
+    """Batched cotangents one after the other, where Python takes part in backward (hooks, users' Functions)."""
+    retain_graph, create_graph, allow_unused, materialize_grads = options
     count = next(g.shape[0] for g in grads if g is not None)
     rows = []
     for i in range(count):
@@ -110,13 +116,60 @@ def _batched(outputs, inputs, grads, retain_graph, create_graph, allow_unused, m
     return tuple(None if col[0] is None else _operators.call("stack", list(col)) for col in zip(*rows))
 
 
+def _has_seams(value) -> bool:
+    """Whether Python takes part in the gradient of `value`."""
+    seen, waiting = set(), [where(value)]
+    while waiting:
+        place = waiting.pop()
+        if place is None or isinstance(place, Leaf) or place[0] in seen:
+            continue
+        program = place[0]
+        seen.add(program)
+        if program.seams:
+            return True
+        waiting += [(e.program, e.slot) for e in program.edges.values() if isinstance(e, Origin)]
+    return False
+
+
+def _outside(nested: Batch, outputs, inputs, grads, batched: bool, options: tuple) -> tuple:
+    """Under vmap, the gradient of a graph from outside: cotangents of all examples at once, carried through it there."""
+    retain_graph, create_graph, allow_unused, materialize_grads = options
+    lowered = [None if g is None else nested.lowered(g._read()) for g in grads]
+    counts = [g.shape[0] for g in grads if g is not None] if batched else []
+    varying = any(pair is not None and pair[1] is not None for pair in lowered)
+    with nested.outside():
+        given = [None if pair is None else wrap(pair[0]) for pair in lowered]
+        if varying:
+            given = [
+                g if g is None or pair[1] is not None else g.unsqueeze(0).expand(nested.size, *g.shape)
+                for g, pair in zip(given, lowered)
+            ]
+            if batched:
+                given = [None if g is None else g.flatten(0, 1) for g in given]
+        found = grad(
+            outputs,
+            inputs,
+            given,
+            retain_graph,
+            create_graph,
+            True,
+            allow_unused,
+            varying or batched,
+            materialize_grads,
+        )
+        if varying and batched:
+            found = [None if g is None else g.unflatten(0, (nested.size, counts[0])) for g in found]
+        values = [None if g is None else g._read() for g in found]
+    return tuple(None if v is None else wrap(nested.example(v, 0) if varying else v) for v in values)
+
+
 def _sequence(x, count: int | None = None) -> list:
     if x is None:
         return [None] * (count or 0)
     return [x] if isinstance(x, Tensor) else list(x) if isinstance(x, Sequence) or hasattr(x, "__iter__") else [x]
 
 
-def _cotangents(tensors: list, grads: list) -> list:
+def _cotangents(tensors: list, grads: list, batched: bool = False) -> list:
     """Check the roots and their cotangents; a scalar root may go without (None stands for ones)."""
     if len(grads) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
@@ -128,7 +181,7 @@ def _cotangents(tensors: list, grads: list) -> list:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             if t.dtype.is_complex:
                 raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype}")
-        elif g.shape != t.shape:
+        elif (g.shape[1:] if batched else g.shape) != t.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
             )
@@ -140,15 +193,15 @@ def _cotangents(tensors: list, grads: list) -> list:
     return grads
 
 
-def _swept(tensors, grads, retain: bool, create: bool, wanted) -> Sweep:
+def _swept(tensors, grads, retain: bool, create: bool, wanted, batch: int = 0) -> Sweep:
     with python_takes_part():
-        return _swept_here(tensors, grads, retain, create, wanted)
+        return _swept_here(tensors, grads, retain, create, wanted, batch)
 
 
-def _swept_here(tensors, grads, retain: bool, create: bool, wanted) -> Sweep:
+def _swept_here(tensors, grads, retain: bool, create: bool, wanted, batch: int) -> Sweep:
     before, state.grad = state.grad, bool(create)
     try:
-        sweep = Sweep(bool(retain), bool(create), wanted)
+        sweep = Sweep(bool(retain), bool(create), wanted, batch)
         for t, g in zip(tensors, grads):
             if g is not None and g.dtype is not t.dtype:
                 g = g.to(t.dtype)

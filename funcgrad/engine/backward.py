@@ -65,6 +65,8 @@ def where(value: Value):
         return origin
     if origin is None and value.array is None:
         program, slot = value.program, value.ref.index
+        if program.nested is not None and slot in program.edges:
+            return program.nested.home(slot)
         return program.edges.get(slot) if slot in program.edges else (program, slot)
     if isinstance(origin, Freed):
         raise RuntimeError(SECOND_TIME)
@@ -87,12 +89,12 @@ def straight(root: Value, retain: bool) -> list[tuple[Leaf, Value]] | None:
         node = _new_region(program, key, (root.ref.index,), (None,), (), None, -1, False, retain)
     edges, frontier = program.edges, node.entry.vjp.frontier
     for slot in frontier:
-        if edges[slot].__class__ is not Leaf:
+        if slot in edges and edges[slot].__class__ is not Leaf:
             return None
     program.node = node
     if not retain:
         program.limit = 0  # see the note on when to launch in `state`
-    return [(edges[slot], value) for slot, value in zip(frontier, new_values(program, node.entry))]
+    return [(edges[slot], value) for slot, value in zip(frontier, new_values(program, node.entry)) if slot in edges]
 
 
 class Sweep:

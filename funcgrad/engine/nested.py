@@ -7,6 +7,7 @@ What the function reads from outside becomes an operand of that op; what is held
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from weakref import ref as weak
 
@@ -63,6 +64,22 @@ class Nested:
     def split(self) -> bool:
         """Enter what was recorded so far and begin anew, if this kind of program can be cut in two."""
         return False
+
+    def home(self, slot: int):
+        """Where the gradient of the input in `slot` goes outside: see `backward.where`."""
+        if slot not in self.captured:
+            return None
+        value = self.captured[slot]
+        if value.origin is not None:
+            return value.origin
+        program, ref = self.homes[list(self.captured).index(slot)]
+        return (
+            None
+            if program is None
+            else program.nested.home(ref.index)
+            if program.nested is not None and ref.index in program.nested.captured
+            else program.edges.get(ref.index, (program, ref.index))
+        )
 
     def owns(self, value: Value) -> bool:
         """Whether the value was made in this program."""
@@ -265,6 +282,28 @@ def python_takes_part():
             yield
     else:
         yield
+
+
+class _Draws(threading.local):
+    forbidden = 0
+
+
+_draws = _Draws()
+
+
+@contextlib.contextmanager
+def forbidding_draws(wanted: bool = True):
+    """Inside, random draws are refused, as under vmap in its randomness error mode."""
+    _draws.forbidden += wanted
+    try:
+        yield
+    finally:
+        _draws.forbidden -= wanted
+
+
+def draws_forbidden() -> bool:
+    """Whether a random draw is an error just now."""
+    return _draws.forbidden > 0
 
 
 ESCAPED = (

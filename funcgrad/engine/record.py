@@ -130,7 +130,10 @@ def new_values(program, entry: Entry) -> list[Value]:
 def add_input(program, value: Value) -> Ref:
     """Give a computed value a slot in the pending program."""
     if program.nested is not None:
-        program.nested.capture(value)
+        if not program.nested.owns(value):
+            program.nested.capture(value)
+        elif not program.nested.split():
+            return _start_graph(program, value)
     elif value.array is None:
         if value.__class__ is LeafValue:
             if value.raw.array is None and value.raw.program is program:
@@ -250,7 +253,7 @@ class _Template:
 
     def convert(self, a, kind: int):
         if isinstance(a, Handle):
-            a = a._value
+            a = a._value or a._refresh()
         if isinstance(a, Value):
             self.reads.append(a.ref.index)
             self.avals.append(a.aval)
