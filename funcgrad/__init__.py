@@ -39,6 +39,7 @@ from funcgrad._interop import to_jax as to_jax
 from funcgrad._size import Size as Size
 from funcgrad._tensor import Tensor as Tensor
 from funcgrad.autograd import _tensor_hooks
+from funcgrad.autograd._vmap import vmap as vmap
 from funcgrad.autograd import enable_grad as enable_grad
 from funcgrad.autograd import inference_mode as inference_mode
 from funcgrad.autograd import no_grad as no_grad

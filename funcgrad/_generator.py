@@ -12,6 +12,7 @@ from funcgrad import _device
 from funcgrad._creation import from_array
 from funcgrad._mt19937 import Engine
 from funcgrad._tensor import Tensor, wrap
+from funcgrad.engine.nested import Batch, draws_forbidden
 from funcgrad.engine.state import state
 from funcgrad.engine.values import Value, aval_of
 
@@ -88,12 +89,19 @@ def _rebuild(device: str, saved: np.ndarray) -> Generator:
 default_generator = Generator()
 
 
-def drawn(generator: Generator | None, draw, device=None) -> Tensor:
-    """A tensor of ``draw(engine)``, a NumPy array.
+def drawn(generator: Generator | None, draw, device=None, shape: tuple | None = None) -> Tensor:
+    """A tensor of ``draw(engine)``, a NumPy array; of ``draw(engine, shape)`` if a shape is given.
 
     The draw happens now, on the host; the recorded program takes the array as an input. In a captured function every
     replay draws anew. Should the program fail, the generator goes back to where it was.
+
+    Raises:
+        RuntimeError: under vmap in its randomness error mode.
     """
+    if state.program.nested is not None or draws_forbidden():
+        return _drawn_for_a_batch(generator, draw, device, shape)
+    if shape is not None:
+        return drawn(generator, lambda engine: draw(engine, shape), device)
     source = default_generator if generator is None else generator
     device = device or _device.CPU
     program = state.program
@@ -112,6 +120,30 @@ def drawn(generator: Generator | None, draw, device=None) -> Tensor:
     return tensor if device.type == "cpu" else tensor.to(device)
 
 
+def _drawn_for_a_batch(generator: Generator | None, draw, device, shape: tuple | None) -> Tensor:
+    """A draw while a program is recorded inside another: one for all examples of a batch, or one for each."""
+    if draws_forbidden():
+        raise RuntimeError(DRAWN)
+    nested = state.program.nested
+    if not isinstance(nested, Batch) or nested.randomness == "same":
+        with nested.outside():
+            return drawn(generator, draw, device, shape)
+    if nested.randomness == "error":
+        raise RuntimeError(DRAWN)
+    with nested.outside():
+        if shape is not None:
+            made = drawn(generator, draw, device, (nested.size, *shape))
+        else:
+            made = drawn(generator, lambda engine: np.stack([draw(engine) for _ in range(nested.size)]), device)
+    return wrap(nested.example(made._read(), 0))
+
+
+DRAWN = (
+    "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' randomness "
+    "flags on vmap or perform the randomness operation out of vmap"
+)
+
+
 class _RestoreState:
     """Put a generator back to its state before a program that failed."""
 
@@ -127,3 +159,9 @@ class _RestoreState:
 
     def __call__(self, program) -> None:
         self.engine.set_state(self.saved)
+
+
+def drawn_from(generator: Generator | None, draw, *parameters: Tensor) -> Tensor:
+    """A tensor of ``draw(engine, *parameters)`` with the parameters' values as NumPy arrays."""
+    arrays = [p.detach()._host() for p in parameters]
+    return drawn(generator, lambda engine: draw(engine, *arrays), parameters[0].device)

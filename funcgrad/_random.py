@@ -54,7 +54,9 @@ def rand(
     Source: https://docs.pytorch.org/docs/stable/generated/torch.rand.html
     """
     shape, d = _sizes(size or (named.pop("size"),)), dtype or _dtypes.default_dtype()
-    return _finish(drawn(generator, lambda e: _draws.rand(e, shape, d), _where(device)), requires_grad, out)
+    return _finish(
+        drawn(generator, lambda e, shape: _draws.rand(e, shape, d), _where(device), shape=shape), requires_grad, out
+    )
 
 
 def randn(
@@ -73,7 +75,9 @@ def randn(
     Source: https://docs.pytorch.org/docs/stable/generated/torch.randn.html
     """
     shape, d = _sizes(size or (named.pop("size"),)), dtype or _dtypes.default_dtype()
-    return _finish(drawn(generator, lambda e: _draws.randn(e, shape, d), _where(device)), requires_grad, out)
+    return _finish(
+        drawn(generator, lambda e, shape: _draws.randn(e, shape, d), _where(device), shape=shape), requires_grad, out
+    )
 
 
 def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):  # fmt: skip
@@ -88,7 +92,9 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
     shape, d = _sizes((size,)), dtype or _dtypes.int64
     low, high = int(low), int(high)
     return _finish(
-        drawn(generator, lambda e: _draws.randint(e, low, high, shape, d), _where(device)), requires_grad, out
+        drawn(generator, lambda e, shape: _draws.randint(e, low, high, shape, d), _where(device), shape=shape),
+        requires_grad,
+        out,
     )
 
 
@@ -110,7 +116,9 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, la
     """
     if size is not None:
         shape, d = _sizes((size,)), dtype or _dtypes.default_dtype()
-        made = drawn(generator, lambda e: _draws.normal(e, shape, d, float(mean), float(std)), _where(device))
+        made = drawn(
+            generator, lambda e, shape: _draws.normal(e, shape, d, float(mean), float(std)), _where(device), shape=shape
+        )
         return _finish(made, requires_grad, out)
     mean_, std_ = [x._host() if isinstance(x, Tensor) else x for x in (mean, std)]
     return _finish(drawn(generator, lambda e: _draws.normal_tensors(e, mean_, std_)), requires_grad, out)
@@ -123,7 +131,9 @@ def bernoulli(input: Tensor, p=None, *, generator=None, out=None) -> Tensor:
     """
     shape, d = tuple(input.shape), input.dtype
     if p is not None:
-        return _finish(drawn(generator, lambda e: _draws.bernoulli(e, shape, d, float(p))), False, out)
+        return _finish(
+            drawn(generator, lambda e, shape: _draws.bernoulli(e, shape, d, float(p)), shape=shape), False, out
+        )
     given = input._host()
     return _finish(drawn(generator, lambda e: _draws.bernoulli_tensor(e, shape, d, given)), False, out)
 
@@ -174,21 +184,21 @@ rand_like, randn_like, randint_like = _like(rand), _like(randn), _like(randint)
 
 def _fill(self: Tensor, generator, draw) -> Tensor:
     check_writable(self)
-    write(self, drawn(generator, draw, self.device)._read())
+    write(self, drawn(generator, draw, self.device, tuple(self.shape))._read())
     return self
 
 
 def uniform_(self: Tensor, from_=0.0, to=1.0, *, generator=None, **named) -> Tensor:
     """Fill with uniform numbers from [from, to)."""
     low = float(named.get("from", from_))
-    shape, d = tuple(self.shape), self.dtype
-    return _fill(self, generator, lambda e: _draws.uniform(e, shape, d, low, float(to)))
+    d = self.dtype
+    return _fill(self, generator, lambda e, shape: _draws.uniform(e, shape, d, low, float(to)))
 
 
 def normal_(self: Tensor, mean=0.0, std=1.0, *, generator=None) -> Tensor:
     """Fill with normal numbers."""
-    shape, d = tuple(self.shape), self.dtype
-    return _fill(self, generator, lambda e: _draws.normal(e, shape, d, float(mean), float(std)))
+    d = self.dtype
+    return _fill(self, generator, lambda e, shape: _draws.normal(e, shape, d, float(mean), float(std)))
 
 
 def random_(self: Tensor, from_=None, to=None, *, generator=None, **named) -> Tensor:
@@ -196,23 +206,25 @@ def random_(self: Tensor, from_=None, to=None, *, generator=None, **named) -> Te
     low, high = named.get("from", from_), to
     if high is None and low is not None:
         low, high = 0, low
-    shape, d = tuple(self.shape), self.dtype
-    return _fill(self, generator, lambda e: _draws.random(e, shape, d, low, high))
+    d = self.dtype
+    return _fill(self, generator, lambda e, shape: _draws.random(e, shape, d, low, high))
 
 
 def bernoulli_(self: Tensor, p=0.5, *, generator=None) -> Tensor:
     """Fill with ones with probability `p` (a number, or a tensor of probabilities), else zeros."""
-    shape, d = tuple(self.shape), self.dtype
+    d = self.dtype
     if isinstance(p, Tensor):
-        given = np.broadcast_to(p._host(), shape)
-        return _fill(self, generator, lambda e: _draws.bernoulli_tensor(e, shape, d, given))
-    return _fill(self, generator, lambda e: _draws.bernoulli(e, shape, d, float(p)))
+        given = p._host()
+        return _fill(
+            self, generator, lambda e, shape: _draws.bernoulli_tensor(e, shape, d, np.broadcast_to(given, shape))
+        )
+    return _fill(self, generator, lambda e, shape: _draws.bernoulli(e, shape, d, float(p)))
 
 
 def _filler(name: str, draw, doc: str):
     def fill(self: Tensor, *args, generator=None) -> Tensor:
-        shape, d = tuple(self.shape), self.dtype
-        return _fill(self, generator, lambda e: draw(e, shape, d, *args))
+        d = self.dtype
+        return _fill(self, generator, lambda e, shape: draw(e, shape, d, *args))
 
     fill.__name__, fill.__doc__ = name, doc
     return fill
@@ -232,7 +244,7 @@ def standard_gamma(alpha: Tensor, generator=None) -> Tensor:
 
 def dropout_mask(shape: tuple, p: float, generator=None) -> Tensor:
     """Which elements dropout keeps."""
-    return drawn(generator, lambda e: _draws.dropout_mask(e, shape, p))
+    return drawn(generator, lambda e, shape: _draws.dropout_mask(e, shape, p), shape=shape)
 
 
 def feature_dropout_mask(shape: tuple, p: float, generator=None) -> Tensor:

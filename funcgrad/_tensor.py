@@ -281,6 +281,8 @@ class Tensor(Handle):
         array = self._host()
         return (array.astype(np.float32) if self.dtype is _dtypes.bfloat16 else array).tolist()
 
+        if state.program.nested is not None:
+            state.program.nested.decide(self._read())
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The values as a NumPy array, a copy.
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import textwrap
 
 import jax
 import numpy as np
 
 from funcgrad import _dtypes
+from funcgrad.engine.nested import Batch
+from funcgrad.engine.state import state
 
 __all__ = ["assemble", "format_array", "get_printoptions", "printoptions", "set_printoptions"]
 
@@ -200,8 +203,21 @@ def dtype_suffix(dtype: _dtypes.dtype, numel: int) -> list[str]:
     return [] if dtype in assumed else [f"dtype={dtype!r}"]
 
 
+def _batched_str(tensor, nested: Batch) -> str:
+    """A tensor inside a function under vmap: the whole batch, as it stands outside."""
+    value, axis = nested.lowered(tensor._read())
+    outer = object.__new__(type(tensor))
+    outer._value = value
+    with nested.outside():
+        shown = textwrap.indent(_str(outer), "    ")
+    return f"BatchedTensor(lvl={nested.level}, bdim={axis}, value=\n{shown}\n)"
+
+
 def _str(tensor) -> str:
     """``repr(tensor)``, waiting for its value."""
+    nested = state.program.nested
+    if isinstance(nested, Batch) and nested.varies(tensor._read()):
+        return _batched_str(tensor, nested)
     plain = type(tensor).__name__ in ("Tensor", "Parameter", "Buffer")
     prefix = "tensor(" if plain else f"{type(tensor).__name__}("
     suffixes = [] if tensor.device.type == "cpu" else [f"device='{tensor.device}'"]

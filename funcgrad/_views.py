@@ -141,6 +141,8 @@ def _replace(tensor, value: Value) -> None:
             program.journal.append(_Restore(weak(tensor), None, old.ref.index, old.aval, old.requires_grad))
         else:
             program.journal.append(_Restore(weak(tensor), old, 0, None, False))
+    elif program.nested is not None and not program.nested.owns(old):
+        program.journal.append(_Restore(weak(tensor), old, 0, None, False))
     tensor._value = value
 
 

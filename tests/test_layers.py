@@ -6,7 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "funcgrad"
 LAYERS = [
     ("_dtypes", "_device", "_errors", "_size", "_formats", "_return_types", "_info", "_malloc", "_missing", "version",
-     "utils.hooks"),
+     "utils.hooks", "utils._pytree"),
     ("ops",),
     ("engine",),
     ("_mt19937", "_draws"),

@@ -106,6 +106,9 @@ class Nested:
             value.program, value.ref = program, ref
         state.program = self.outer
 
+    def decide(self, value: Value) -> None:
+        """Python is about to take a branch by this value."""
+
     def settle(self, value: Value) -> None:
         """Compute a value that somebody reads while this program is being recorded."""
         if self.owns(value):
@@ -311,7 +314,7 @@ ESCAPED = (
 )
 CONTROL_FLOW = (
     "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that "
-    "yet, please shout over at https://github.com/pytorch/functorch/issues/257 ."
+    "yet, please file an issue at https://github.com/pytorch/pytorch/issues ."
 )
 READ = (
     "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a Tensor, "
@@ -413,6 +416,10 @@ class Batch(Nested):
         axis = 0 if self.varies(value) else None
         return self.outer_values([value], [axis])[0], axis
 
+    def decide(self, value: Value) -> None:
+        if self.varies(value):
+            raise RuntimeError(CONTROL_FLOW)
+
     def compute(self, value: Value) -> None:
         if self.varies(value):
             raise RuntimeError(READ)
@@ -423,6 +430,13 @@ class Batch(Nested):
 
     def launch(self, reason: str) -> None:
         raise RuntimeError(READ)
+
+    def abandon(self) -> None:
+        """Forget what was recorded: the function raised an error."""
+        if self.program.failure is None:
+            if state.program is self.program:
+                self.leave()
+            _launch.undo(self.program, RuntimeError(ESCAPED))
 
     def close(self, values: list[Value], axes: list[int]) -> list[Value]:
         """The outer values that hold the batches of results; the program ends here."""
