@@ -5,7 +5,22 @@ See https://docs.pytorch.org/docs/stable/func.html.
 
 from __future__ import annotations
 
-from funcgrad._tensor import Tensor
+from collections.abc import Sequence
+
+from funcgrad import _operators
+from funcgrad.autograd._transforms import debug_unwrap as debug_unwrap
+from funcgrad.autograd._transforms import functionalize as functionalize
+from funcgrad.autograd._transforms import grad as grad
+from funcgrad.autograd._transforms import grad_and_value as grad_and_value
+from funcgrad.autograd._transforms import hessian as hessian
+from funcgrad.autograd._transforms import jacfwd as jacfwd
+from funcgrad.autograd._transforms import jacrev as jacrev
+from funcgrad.autograd._transforms import jvp as jvp
+from funcgrad.autograd._transforms import linearize as linearize
+from funcgrad.autograd._transforms import vjp as vjp
+from funcgrad.autograd._vmap import vmap as vmap
+from funcgrad.nn.modules.batchnorm import _BatchNorm
+from funcgrad.nn.utils.stateless import call_with
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):
@@ -28,70 +43,66 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
         >>> torch.func.functional_call(line, {"weight": torch.ones(1, 1)}, torch.ones(1, 1)).item()
         1.0
     """
-    from funcgrad._interop import from_jax
-
-    given: dict = {}
-    dicts = (
-        parameter_and_buffer_dicts
-        if isinstance(parameter_and_buffer_dicts, tuple | list)
-        else [parameter_and_buffer_dicts]
-    )
-    for d in dicts:
-        for name, value in d.items():
-            if name in given:
-                raise ValueError(f"Some keys of the passed-in dictionaries were not unique: {name}")
-            given[name] = value if isinstance(value, Tensor) else from_jax(value)
-    args = () if args is None else args if isinstance(args, tuple) else (args,)
-    owners = _owners(module)
-    if strict:
-        _require_all(owners, given)
-    if tie_weights:
-        given = _tied(owners, given)
-    saved = []
-    try:
-        for name, value in given.items():
-            if name in owners:
-                registry, key, have = owners[name]
-                saved.append((registry, key, have))
-                registry[key] = value
-        return module(*args, **(kwargs or {}))
-    finally:
-        for registry, key, have in reversed(saved):
-            registry[key] = have
+    return call_with(module, _merged(parameter_and_buffer_dicts), args, kwargs, tie_weights=tie_weights, strict=strict)
 
 
-def _owners(module) -> dict:
-    """For each dotted name: the registry it is in, its key there, and the tensor."""
-    found = {}
-    for prefix, m in module.named_modules(remove_duplicate=False):
-        for registry in (m._parameters, m._buffers):
-            for key, tensor in registry.items():
-                if tensor is not None:
-                    found[f"{prefix}.{key}" if prefix else key] = (registry, key, tensor)
-    return found
+def _merged(dicts) -> dict:
+    """One dict, or several that have no name in common, as one."""
+    if isinstance(dicts, dict):
+        return dicts
+    if not isinstance(dicts, list | tuple):
+        raise ValueError(
+            f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got {type(dicts)}"
+        )
+    if not all(isinstance(d, dict) for d in dicts):
+        raise ValueError("Expected all elements of parameter_and_buffer_dicts to be dictionaries")
+    names = [name for d in dicts for name in d]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+    return {name: value for d in dicts for name, value in d.items()}
 
 
-def _tied(owners: dict, given: dict) -> dict:
-    """`given`, extended to the other names of the tensors it replaces."""
-    groups: dict[int, list[str]] = {}
-    for name, (_, _, tensor) in owners.items():
-        groups.setdefault(id(tensor), []).append(name)
-    complete = dict(given)
-    for names in groups.values():
-        values = [given[n] for n in names if n in given]
-        for name in names:
-            if values and name not in complete:
-                complete[name] = values[0]
-    return complete
+def stack_module_state(models: Sequence) -> tuple[dict, dict]:
+    """The parameters of several models of one kind, stacked by name along a new first dimension, and their buffers.
+
+    Example:
+        >>> import funcgrad as torch
+        >>> parameters, _ = torch.func.stack_module_state([torch.nn.Linear(2, 3) for _ in range(5)])
+        >>> parameters["weight"].shape
+        torch.Size([5, 3, 2])
+
+    Raises:
+        RuntimeError: no models, or models of different classes or in different modes.
+    """
+    if len(models) == 0:
+        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    if not (all(m.training for m in models) or all(not m.training for m in models)):
+        raise RuntimeError("stack_module_state: Expected all models to have the same training/eval mode.")
+    if not all(type(m) is type(models[0]) for m in models):
+        raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
+    parameters = {name: _stacked([dict(m.named_parameters())[name] for m in models]) for name in _names(models[0], 0)}
+    buffers = {name: _stacked([dict(m.named_buffers())[name] for m in models]) for name in _names(models[0], 1)}
+    return parameters, buffers
 
 
-def _require_all(owners: dict, given: dict) -> None:
-    missing = [n for n in owners if n not in given]
-    unexpected = [n for n in given if n not in owners]
-    if missing or unexpected:
-        words = []
-        if unexpected:
-            words.append(f"Unexpected key(s): {', '.join(unexpected)}.")
-        if missing:
-            words.append(f"Missing key(s): {', '.join(missing)}.")
-        raise RuntimeError("Error(s) in reparametrizing:\n\t" + "\n\t".join(words))
+def _names(module, kind: int) -> list[str]:
+    return [name for name, _ in (module.named_buffers() if kind else module.named_parameters())]
+
+
+def _stacked(tensors: list):
+    """Leaves are stacked into a leaf."""
+    if not all(t.is_leaf for t in tensors):
+        return _operators.call("stack", tensors)
+    if len({t.requires_grad for t in tensors}) > 1:
+        raise RuntimeError("Expected tensors from each model to have the same .requires_grad")
+    return _operators.call("stack", [t.detach() for t in tensors]).requires_grad_(tensors[0].requires_grad)
+
+
+def replace_all_batch_norm_modules_(root):
+    """Make every batch norm in `root` one without running statistics, as `vmap` needs it; returns `root`."""
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

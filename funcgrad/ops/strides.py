@@ -271,11 +271,16 @@ def _expand(g: Geometry, *size, implicit=False) -> Geometry:
 # -- parts ------------------------------------------------------------------------------------------------------------
 
 
+def _known(position) -> int:
+    """A position; 0 for one that the program computes, whose offset nobody knows before."""
+    return 0 if hasattr(position, "shape") else int(position)
+
+
 def _getitem(g: Geometry, layout, *operands) -> Geometry:
     values, dim = iter(operands), 0
     for item in layout:
         if item == "i":
-            g = g.without(dim, int(next(values)) * g.strides[dim])
+            g = g.without(dim, _known(next(values)) * g.strides[dim])
         elif item == "n":
             g = _unsqueeze(g, dim)
             dim += 1
@@ -283,7 +288,7 @@ def _getitem(g: Geometry, layout, *operands) -> Geometry:
             if item != ":":
                 _, length, step = item
                 stride = g.strides[dim]
-                g = g.replaced(dim, length, stride * step, int(next(values)) * stride)
+                g = g.replaced(dim, length, stride * step, _known(next(values)) * stride)
             dim += 1
     return g
 
@@ -376,7 +381,7 @@ def _like(rule):
     return lambda g, other: rule(g, tuple(other.shape))
 
 
-def _same(g: Geometry) -> Geometry:
+def _same(g: Geometry, *leaf) -> Geometry:
     return g
 
 
