@@ -14,7 +14,7 @@ from funcgrad import random as random
 from funcgrad._compile import compile as compile
 from funcgrad._creation import as_tensor as as_tensor
 from funcgrad._creation import asarray as asarray
-from funcgrad._creation import from_numpy as from_numpy
+from funcgrad._host_memory import from_numpy as from_numpy
 from funcgrad._creation import tensor as tensor
 from funcgrad._device import device as device
 from funcgrad._dtypes import default_dtype as get_default_dtype  # noqa: F401

@@ -37,18 +37,6 @@ def _to_device(array, device):
         return jax.device_put(array, _device.jax_device(device))
 
 
-def from_numpy(array: np.ndarray) -> Tensor:
-    """A tensor of a NumPy array's data and dtype.
-
-    The data are copied: later changes of the array are not seen by the tensor (PyTorch shares the memory).
-
-    Source: https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
-    """
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
-    return from_array(np.array(array, order="C"))
-
-
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False) -> Tensor:
     """A new tensor of nested lists, numbers or arrays; floats get the default dtype, ints int64.
 

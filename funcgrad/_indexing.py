@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcgrad import _views
+from funcgrad import _dtypes, _host_memory, _views
 from funcgrad._creation import as_tensor, from_array
-from funcgrad._operators import check_writable, op, write
+from funcgrad._operators import check_overlap, check_writable, op, write
+from funcgrad._storage import whole
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.record import record
+from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
-from funcgrad.ops import indexing
+from funcgrad.ops import indexing, strides
 from funcgrad.ops.index_bounds import INDEX_BOUNDS
 
 _VIEW = op("getitem")
@@ -20,7 +22,11 @@ _SET = Op("setitem", indexing.setitem, grad_name="CopySlices", bounds=INDEX_BOUN
 
 def getitem(self: Tensor, index) -> Tensor:
     """``self[index]``: a view for integers, slices, None and Ellipsis; a copy where arrays or masks take part."""
-    layout, operands = indexing.parse_index((self._value or self._refresh()).aval.shape, index)
+    if self._value is None and (self if self._root is None else self._root)._memory is not None:
+        found = _shared(self, index)
+        if found is not None:
+            return found
+    layout, operands = indexing.parse_index((self._value or self._known()).aval.shape, index)
     for operand in operands:
         if operand.__class__ is not int:
             layout, operands = _lifted(layout, operands)
@@ -30,6 +36,18 @@ def getitem(self: Tensor, index) -> Tensor:
     view = wrap(record(_VIEW, (self, layout, *operands)))
     _views.attach(view, self, _VIEW, (layout, *operands), None)
     return view
+
+
+def _shared(self: Tensor, index) -> Tensor | None:
+    """`getitem` where NumPy shares the memory: only the part asked for is read. None if it is no such index."""
+    if state.capture is not None:
+        return None
+    if isinstance(index, Tensor | np.ndarray):
+        return _host_memory.rows(self, index) if index.dtype not in (bool, _dtypes.bool_) else None
+    layout, operands = indexing.parse_index(self._known().aval.shape, index)
+    if all(o.__class__ is int for o in operands) and "a" not in layout and "u" not in layout:
+        return _host_memory.view(self, _VIEW, (layout, *operands))
+    return None
 
 
 def _lifted(layout: tuple, operands: tuple) -> tuple[tuple, tuple]:
@@ -48,7 +66,7 @@ def _host(mask) -> np.ndarray:
 def setitem(self: Tensor, index, value) -> None:
     """``self[index] = value``; `value` is broadcast and converted to this tensor's dtype."""
     check_writable(self, through_view=True)
-    layout, operands = indexing.parse_index((self._value or self._refresh()).aval.shape, index)
+    layout, operands = indexing.parse_index((self._value or self._known()).aval.shape, index)
     if not isinstance(value, Tensor | bool | int | float | complex):
         value = as_tensor(value)
     if isinstance(value, Tensor) and value.device is not self.device and not value.dim():
@@ -58,7 +76,17 @@ def setitem(self: Tensor, index, value) -> None:
         layout, operands = _lifted(layout, operands)
     else:
         operands = tuple(from_array(np.array(o)) if isinstance(o, np.ndarray) else o for o in operands)
-    write(self, record(_SET, (self, value, layout, *operands)), filling=shape == ())
+    if self._known().aval.strides is not None:
+        _check_part(self, layout)
+    write(self, record(_SET, (self, value, layout, *operands)), filling=True)
+
+
+def _check_part(self: Tensor, layout: tuple) -> None:
+    """PyTorch's error for writing to a part that repeats elements."""
+    place = whole(self)
+    if not any(item in ("a", "u") for item in layout):
+        place = strides.derive("getitem", place, layout, *[0] * len(layout))
+    check_overlap(place.sizes, place.strides)
 
 
 def install() -> None:

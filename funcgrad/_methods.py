@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from funcgrad import _dtypes, _operators, _storage
+from funcgrad import _dtypes, _host_memory, _operators, _storage
 from funcgrad._operators import check_writable, write
 from funcgrad._storage import COPY
 from funcgrad._tensor import Tensor
+from funcgrad.engine.state import state
 
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
@@ -26,7 +27,7 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
                 f"The size of tensor a ({self.shape[-1] if self.dim() else 1}) must match the size of tensor b "
                 f"({src.shape[-1]}) at non-singleton dimension {max(self.dim() - 1, 0)}"
             ) from e
-    elif value is src._value:
+    elif value is src._value or src._value is None:
         value = _operators.record(COPY, (value,))
     write(self, value)
     return self
@@ -36,24 +37,25 @@ def fill_(self: Tensor, value) -> Tensor:
     """Set every element to `value`."""
     check_writable(self)
     if isinstance(value, Tensor):
-        if value.dim():
-            raise RuntimeError(
-                f"fill_ only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions."
-            )
-        write(self, _operators.record(_operators.op("expand"), (value.to(self.dtype), tuple(self.shape))), filling=True)
-        return self
-    made = _operators.record(
-        _operators.op("full"), (tuple(self.shape), value), {"dtype": self.dtype, "device": self.device}
-    )
+        made = _operators.record(_operators.op("fill"), (self, value.to(self.dtype)))
+    else:
+        made = _filled(self, value)
     write(self, made, filling=True)
     return self
+
+
+def _filled(like: Tensor, value):
+    """A value of that tensor's shape, dtype and device; one that requires grad if `like` does, as in PyTorch."""
+    if like.requires_grad and state.grad:
+        return _operators.record(_operators.op("fill"), (like, value))
+    options = {"dtype": like.dtype, "device": like.device}
+    return _operators.record(_operators.op("full"), (tuple(like.shape), value), options)
 
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to zero."""
     check_writable(self)
-    made = _operators.record(_operators.op("zeros"), (tuple(self.shape),), {"dtype": self.dtype, "device": self.device})
-    write(self, made, filling=True)
+    write(self, _filled(self, 0), filling=True)
     return self
 
 
@@ -105,6 +107,7 @@ def install() -> dict:
     for method in (copy_, fill_, zero_, is_same_size, equal, allclose, is_nonzero,
                    is_inference, get_device):  # fmt: skip
         setattr(Tensor, method.__name__, method)
+    _host_memory.install()
     return _storage.install() | {
         f.__name__: f
         for f in (equal, allclose, is_nonzero, is_tensor, is_floating_point, is_complex, numel, is_same_size)

@@ -7,7 +7,7 @@ While a thread is inside ``torch.autocast``, `record` is that of `_autocast`; in
 from __future__ import annotations
 
 from funcgrad import _operator_table as table
-from funcgrad import _views, ops
+from funcgrad import _out_dtypes, _views, ops
 from funcgrad._tensor import Tensor
 from funcgrad.engine.record import Override, record, restrided
 from funcgrad.engine.record import record as record_as_is
@@ -130,6 +130,8 @@ def eager_form(op: Op, path: str):
     from funcgrad._dynamic import run_now
 
     def form(*args, **kwargs):
+        if kwargs and "out" in kwargs:
+            return _into(form, op, args, kwargs)
         return run_now(op, args, kwargs)
 
     return _named(form, op, path)
@@ -140,6 +142,8 @@ def value_form(op: Op, path: str):
     from funcgrad._dynamic import rewritten
 
     def form(*args, **kwargs):
+        if kwargs and "out" in kwargs:
+            return _into(form, op, args, kwargs)
         out = rewritten(op, args, kwargs)
         return apply(op, args, kwargs) if out is None else wrapped(out)
 
@@ -167,13 +171,20 @@ def checked_form(op: Op, path: str):
 
 def inplace_form(op: Op, path: str):
     """``Tensor.x_(...)``."""
+    from funcgrad._dynamic import rewritten
+
+    by_value, exact = hasattr(op.function, "value_arguments"), op.name == "float_power"
 
     def form(self, *args, **kwargs):
         check_writable(self)
         try:
-            out = record_as_is(op, (self, *args), kwargs)
+            out = rewritten(op, (self, *args), kwargs) if by_value else None
+            if out is None:
+                out = record_as_is(op, (self, *args), kwargs)
         except Override:
             return overridden(form, (self, *args), kwargs)
+        if exact:
+            _out_dtypes.check_inplace(op.name, out.aval.dtype, self.dtype)
         write(self, out)
         return self
 
@@ -187,7 +198,7 @@ def write(tensor: Tensor, value: Value, filling: bool = False) -> None:
     """
     have = tensor._value or tensor._refresh()
     if have.aval.strides is not None and not filling:
-        check_overlap(have.aval)
+        check_overlap(have.aval.shape, have.aval.strides)
     if value.aval is not have.aval:
         value = _fitted(value, have)
     if tensor._made is None and not tensor._views:
@@ -213,9 +224,9 @@ def _fitted(value: Value, have: Value) -> Value:
     return restrided(value, have.aval)
 
 
-def check_overlap(aval) -> None:
+def check_overlap(sizes, strides) -> None:
     """PyTorch's error for writing to a tensor that repeats elements of its base, as `expand` does."""
-    if aval.numel and any(s == 0 and n > 1 for n, s in zip(aval.shape, aval.strides)):
+    if 0 not in sizes and any(s == 0 and n > 1 for n, s in zip(sizes, strides)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
@@ -238,11 +249,13 @@ def _into(form, op: Op, args, kwargs):
     from funcgrad._out import into
 
     out = kwargs.pop("out")
-    if record is record_as_is or op.data_dependent:
+    if op.name in _out_dtypes.COMPUTES_IN and isinstance(out, Tensor) and kwargs.get("dtype") is None:
+        kwargs["dtype"] = out.dtype
+    if record is record_as_is or op.data_dependent or hasattr(op.function, "value_arguments"):
         result = form(*args, **kwargs)
     else:
         result = wrapped(record_as_is(op, args, kwargs))
-    return result if out is None else into(op, result, out)
+    return result if out is None else into(op, result, out, args, kwargs)
 
 
 def overridden(form, args, kwargs):

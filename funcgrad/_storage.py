@@ -14,11 +14,12 @@ Source: https://docs.pytorch.org/docs/stable/tensor_view.html and https://docs.p
 from __future__ import annotations
 
 import itertools
+import weakref
 
 from funcgrad import _formats, _operators, _views
 from funcgrad._tensor import DETACH, Tensor, wrap
 from funcgrad.engine.record import as_leaf, detached, record, restrided
-from funcgrad.engine.values import Value, laid_out
+from funcgrad.engine.values import Leaf, laid_out
 from funcgrad.ops import strides
 from funcgrad.ops.strides import Geometry, contiguous_strides, derive
 
@@ -177,7 +178,10 @@ def step_aside(self: Tensor) -> Tensor:
     """A hidden tensor that takes this one's place in memory and among its views; this one may then look elsewhere."""
     hidden = object.__new__(Tensor)
     hidden._value, hidden._made, hidden._root, hidden._leaf = self._value, self._made, self._root, self._leaf
-    hidden._hidden, hidden._address, hidden._memory = True, self._address, self._memory
+    hidden._hidden, hidden._address = True, self._address
+    hidden._memory, hidden._seen = self._memory, self._seen
+    if self._memory is not None:
+        self._memory.root = weakref.ref(hidden)
     root = root_of(self)
     for view in [v for v in (r() for r in root._views or ()) if isinstance(v, Tensor)]:
         if view._made.parent is self:
@@ -186,7 +190,7 @@ def step_aside(self: Tensor) -> Tensor:
             view._root = hidden
     if root is self:
         hidden._views, self._views = self._views, None
-    self._made = self._root = self._address = self._memory = None
+    self._made = self._root = self._address = self._memory = self._seen = None
     return hidden
 
 
@@ -212,6 +216,23 @@ def reshaping(name: str):
     form.__name__ = name + "_"
     form.__doc__ = f"`Tensor.{name}` in place."
     return form
+
+
+def set_data(self: Tensor, new: Tensor) -> None:
+    """``tensor.data = new``: look at `new`'s memory; gradients and hooks stay."""
+    if not isinstance(new, Tensor):
+        raise TypeError(f"Variable data has to be a tensor, but got {type(new).__name__}")
+    requires_grad = self.requires_grad
+    if requires_grad and not (new.is_floating_point() or new.is_complex()):
+        raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+    if root_of(new) is root_of(self) and new.dtype is self.dtype and geometry(new) == geometry(self):
+        return
+    value = detached(new._read())
+    step_aside(self)
+    _views.attach(self, new, DETACH, (), None)
+    if requires_grad and self._leaf is None:
+        self._leaf = Leaf(self)
+    self._value = as_leaf(value, self._leaf) if requires_grad else value
 
 
 def set_(self: Tensor, source=None, storage_offset=0, size=None, stride=None) -> Tensor:
@@ -243,9 +264,7 @@ def resize_(self: Tensor, *sizes, memory_format=None) -> Tensor:
     offset = self.storage_offset()
     needed = offset + sum((n - 1) * s for n, s in zip(size, steps)) + 1 if 0 not in size else 0
     grow_storage(self, needed)
-    parent = flat(self)
-    step_aside(self)
-    return look_at(self, parent, _operators.op("as_strided"), (size, steps, offset))
+    return look_at(self, flat(step_aside(self)), _operators.op("as_strided"), (size, steps, offset))
 
 
 def resize_as_(self: Tensor, the_template: Tensor, *, memory_format=None) -> Tensor:
@@ -273,13 +292,9 @@ def install() -> dict:
                    set_, resize_, resize_as_):  # fmt: skip
         setattr(Tensor, method.__name__, method)
     Tensor._base = property(visible_base)
+    Tensor.data = property(Tensor.data.fget, set_data)
     Tensor._is_view = is_view
     for name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims"):
         setattr(Tensor, name + "_", reshaping(name))
     Tensor.as_strided_ = reshaping("as_strided")
     return {"clone": clone, "as_strided": as_strided, "resize_as_": resize_as_}
-
-
-def value_of(array, like: Value) -> Value:
-    """An array as a value with everything known of `like`."""
-    return Value(array, like.aval)

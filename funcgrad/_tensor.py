@@ -41,6 +41,8 @@ class Tensor(Handle):
     _hidden = False  # a storage that only other tensors look at
     _address = None  # of this tensor's storage, drawn when asked for
     _memory = None  # the `_host_memory.HostMemory` that NumPy shares with this tensor
+    _seen = None  # what such memory held when it was last read, and for which value of the memory's root
+    _seen_of = None
     _leaf = None  # where this leaf's gradient accumulates
     _hooks = None
     _post_hooks = None
@@ -71,12 +73,17 @@ class Tensor(Handle):
         root = self if self._root is None else self._root
         if root._memory is not None:
             return root._memory.value_of(self)
-        value = self._value = self._made.read()
+        value = self._value = self._derived()
         return value
+
+    def _derived(self) -> Value:
+        """The value of a view, from its parent's."""
+        value = self._made.read()
+        return value if self._leaf is None else as_leaf(value, self._leaf)
 
     def _known(self) -> Value:
         """A value of this tensor's shape, dtype, strides and device, not necessarily its present one."""
-        return self._value or self._refresh()
+        return self._value or (self._seen or self._refresh())
 
     def _read(self) -> Value:
         value = self._value
@@ -84,7 +91,7 @@ class Tensor(Handle):
 
     @property
     def shape(self) -> Size:
-        aval = (self._value or self._refresh()).aval
+        aval = (self._value or self._known()).aval
         size = aval.size
         if size is None:
             size = aval.size = Size(aval.shape)
@@ -100,23 +107,23 @@ class Tensor(Handle):
 
     @property
     def dtype(self) -> _dtypes.dtype:
-        return (self._value or self._refresh()).aval.dtype
+        return (self._value or self._known()).aval.dtype
 
     @property
     def device(self) -> _device.device:
-        return (self._value or self._refresh()).aval.device
+        return (self._value or self._known()).aval.device
 
     @property
     def ndim(self) -> int:
-        return len((self._value or self._refresh()).aval.shape)
+        return len((self._value or self._known()).aval.shape)
 
     def dim(self) -> int:
-        return len((self._value or self._refresh()).aval.shape)
+        return len((self._value or self._known()).aval.shape)
 
     ndimension = dim
 
     def numel(self) -> int:
-        return (self._value or self._refresh()).aval.numel
+        return (self._value or self._known()).aval.numel
 
     nelement = numel
 
@@ -132,7 +139,7 @@ class Tensor(Handle):
         return self.numel() * self.dtype.itemsize
 
     def __len__(self) -> int:
-        shape = self._read().aval.shape
+        shape = self._known().aval.shape
         if not shape:
             raise TypeError("len() of a 0-d tensor")
         return shape[0]
@@ -172,6 +179,7 @@ class Tensor(Handle):
                     "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
                 )
             self._value = detached(value)
+            self._leaf = None
             return self
         if value.aval.dtype.category < _dtypes.FLOATING:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
@@ -245,21 +253,6 @@ class Tensor(Handle):
     def data(self) -> Tensor:
         return self.detach()
 
-    @data.setter
-    def data(self, new: Tensor) -> None:
-        if not isinstance(new, Tensor):
-            raise TypeError(f"Variable data has to be a tensor, but got {type(new).__name__}")
-        value = detached(new._read())
-        requires_grad = self.requires_grad
-        if requires_grad and not (new.is_floating_point() or new.is_complex()):
-            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        self._root = self._made = None
-        if requires_grad and self._leaf is None:
-            self._leaf = Leaf(self)
-        if self._views:
-            self._views = None
-        self._value = as_leaf(value, self._leaf) if requires_grad else value
-
     # -- values -------------------------------------------------------------------------------------------------------
 
     def _array(self):
@@ -281,24 +274,6 @@ class Tensor(Handle):
         array = self._host()
         return (array.astype(np.float32) if self.dtype is _dtypes.bfloat16 else array).tolist()
 
-        if state.program.nested is not None:
-            state.program.nested.decide(self._read())
-    def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The values as a NumPy array, a copy.
-
-        Raises:
-            RuntimeError: the tensor requires grad (use ``detach()``), as in PyTorch.
-        """
-        if self.requires_grad and not force:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if self.dtype is _dtypes.bfloat16:
-            raise TypeError("Got unsupported ScalarType BFloat16")
-        return np.array(self._host())
-
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        array = self.numpy()
-        return array if dtype is None else array.astype(dtype, copy=False)
-
     def __bool__(self) -> bool:
         if self.numel() != 1:
             raise RuntimeError(
@@ -306,6 +281,8 @@ class Tensor(Handle):
                 if self.numel() == 0
                 else "Boolean value of Tensor with more than one value is ambiguous"
             )
+        if state.program.nested is not None:
+            state.program.nested.decide(self._read())
         return bool(self._host().reshape(()))
 
     def __int__(self) -> int:
@@ -401,7 +378,7 @@ class Tensor(Handle):
         raise unsupported("torch.Tensor.to_sparse")
 
 
-_OWN = {"_grad", "_root", "_hidden", "_address", "_memory", "_made", "_views", "_leaf", "_hooks", "_retains_grad", "_post_hooks"}
+_OWN = {"_grad", "_root", "_hidden", "_address", "_memory", "_seen", "_seen_of", "_made", "_views", "_leaf", "_hooks", "_retains_grad", "_post_hooks"}
 HANDLES.add(Tensor)
 
 

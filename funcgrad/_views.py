@@ -111,7 +111,7 @@ def write(tensor, value: Value) -> None:
         holder._value = holder._refresh()
     _replace(holder, new)
     _outdate(holder, tensor)
-    if holder._memory is not None:
+    if holder._memory is not None or value.aval.strides is not None:  # it may show the new elements more than once
         tensor._value = None
     else:
         leaf = tensor._leaf

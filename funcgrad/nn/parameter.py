@@ -5,8 +5,8 @@ See https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.
 
 from __future__ import annotations
 
-from funcgrad import _creation
-from funcgrad._tensor import Tensor
+from funcgrad import _creation, _views
+from funcgrad._tensor import DETACH, Tensor
 from funcgrad.engine.record import as_leaf, detached
 from funcgrad.engine.values import Leaf
 
@@ -36,6 +36,7 @@ class Parameter(Tensor):
             parameter._leaf = Leaf(parameter)
             value = as_leaf(value, parameter._leaf)
         parameter._value = value
+        _views.attach(parameter, data, DETACH, (), None)
         return parameter
 
     def __repr__(self) -> str:
@@ -64,6 +65,7 @@ class Buffer(Tensor):
             data = _creation.from_array(_creation.as_numpy([]))
         buffer = object.__new__(cls)
         buffer._value = data._read()
+        _views.attach(buffer, data, DETACH, (), None)
         buffer.persistent = persistent
         return buffer
 

@@ -320,7 +320,10 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
             )
 
         def convert(t: Tensor) -> Tensor:
-            return t.to(device=device, dtype=dtype if t.is_floating_point() or t.is_complex() else None)
+            form = memory_format if t.dim() in (4, 5) else None
+            return t.to(
+                device=device, dtype=dtype if t.is_floating_point() or t.is_complex() else None, memory_format=form
+            )
 
         return self._apply(convert)
 
