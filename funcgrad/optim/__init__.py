@@ -3,6 +3,9 @@
 from funcgrad.optim import lr_scheduler as lr_scheduler
 from funcgrad.optim import swa_utils as swa_utils
 from funcgrad.optim._adafactor import Adafactor as Adafactor
+from funcgrad.optim._from_optax import OptaxSchedule as OptaxSchedule
+from funcgrad.optim._from_optax import from_optax as from_optax
+from funcgrad.optim._from_optax import to_optax as to_optax
 from funcgrad.optim._muon import Muon as Muon
 from funcgrad.optim.adadelta import Adadelta as Adadelta
 from funcgrad.optim.adagrad import Adagrad as Adagrad

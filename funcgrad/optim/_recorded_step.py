@@ -12,6 +12,9 @@ from operator import is_
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import jax
+import numpy as np
+
 from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state as thread
 from funcgrad.optim._plan import Plan
@@ -35,6 +38,10 @@ class RecordedOptimizer(Optimizer):
     """Whether the state of a parameter has a ``step``."""
     starts_from_options = False
     """Whether a state's first value depends on the options."""
+    starts_from_values = False
+    """Whether it depends on the parameters' values."""
+    probes: ClassVar[list] = [jax.ShapeDtypeStruct((2, 2), np.float32)]
+    """Parameters whose states show what names a state can have."""
     added: ClassVar[dict[str, Any]] = {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -15,8 +15,6 @@ from funcgrad.engine.structure import SCALAR, STATIC, Op
 OFF, NUMBER, TENSOR = range(3)
 """What an option is: zero where zero drops a term, a Python number, or a tensor."""
 
-_STRUCT = jax.ShapeDtypeStruct((2, 2), np.float32)
-
 
 def kind_of(value, switch: bool) -> int:
     if isinstance(value, Tensor):
@@ -45,14 +43,19 @@ class Rule:
         self.flags = {name: group[name] for name in cls.flags}
         self.op = Op(f"{cls.__name__}.step", self._function, differentiable=differentiable)
         self.op.kinds = (STATIC, STATIC, STATIC, SCALAR, STATIC, STATIC)
-        skeleton = _parts(cls.transformation(self._plain(group, look=False)).init([_STRUCT]))[0]
+        skeleton = _parts(cls.transformation(self._plain(group, look=False)).init(cls.probes))[0]
         self.names = tuple(name for part in skeleton for name in part if name != "step")
-        self.uniform = all(part[name][0] is not None for part in skeleton for name in part if name != "step")
+        rows = [part[name] for part in skeleton for name in part if name != "step"]
+        self.uniform = all(len(row) == len(cls.probes) and all(x is not None for x in row) for row in rows)
 
     def initial(self, group: dict[str, Any], params: list[Tensor]) -> list[dict[str, np.ndarray]]:
         """The states of parameters before their first step."""
         from funcgrad.optim._optax import narrowed_numpy, widened_struct
 
+        if self.cls.starts_from_values:
+            from funcgrad.optim._from_optax import initial
+
+            return initial(self, group, params)
         structs = [widened_struct(p.shape, p.dtype.numpy) for p in params]
         state = self.cls.transformation(self._plain(group, self.cls.starts_from_options)).init(structs)
         made: list[dict] = [{} for _ in params]
@@ -105,7 +108,7 @@ class Rule:
         made = {k: v for part in _parts(new)[0] for k, v in part.items()}
         results = [ox.narrowed(p + u, like) for p, u, like in zip(wide, updates, params)]
         for name, olds in zip(self.names, states):
-            results += [ox.narrowed(s, old) for s, old in zip(made[name], olds) if old is not None]
+            results += [ox.narrowed(s, old) for s, old in zip(made.get(name, olds), olds) if old is not None]
         if unless:
             before = [*params, *[old for olds in states for old in olds if old is not None]]
             results = [jnp.where(unless[0] > 0, old, new) for new, old in zip(results, before)]
