@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from funcgrad.engine import anomaly, bounds
+from funcgrad.engine import anomaly, bounds, dependence
 from funcgrad.engine.launch import launch
 from funcgrad.engine.record import add_input, new_values, record, user_site
 from funcgrad.engine.slices import Slice
@@ -294,10 +294,15 @@ def _new_region(
     given = tuple(ref.index for ref in cotangents if ref is not None)
     reads = tuple(dict.fromkeys(slice_.reads + given))
     carried = tuple(s for s in reads if s in requires) if tracked else ()
+    varies = [True] * len(slice_.results)
+    if carried:
+        known = {e.first + i: aval for e in path for i, (aval, _) in enumerate(e.outs)}
+        varies = dependence.varying(path, slice_, cotangents, known, reads, carried)
+        carried = carried if any(varies) else ()
     avals = [dense(slice_.avals[s]) for s in slice_.results]
     if batch:
         avals = [aval_of((batch, *a.shape), a.dtype.numpy, a.device) for a in avals]
-    outs = tuple((a, bool(carried)) for a in avals)
+    outs = tuple((a, bool(carried) and v) for a, v in zip(avals, varies))
     entry = Entry(_VJP, cotangents, None, reads, carried, parent.slots, outs, list, slice_, user_site())
     if anomaly.detecting():
         slice_.watched = True
