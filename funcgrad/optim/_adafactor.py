@@ -57,7 +57,6 @@ class Adafactor(RecordedOptimizer):
             weight_decay=weight_decay,
             foreach=foreach,
             maximize=maximize,
-            differentiable=False,
         )
         super().__init__(params, defaults)
 

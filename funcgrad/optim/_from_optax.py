@@ -110,7 +110,7 @@ class OptaxOptimizer(RecordedOptimizer):
         for name in options:
             if name not in self.given:
                 raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
-        defaults = {**self.given, **options, "differentiable": False}
+        defaults = {**self.given, **options}
         missing = [k for k, v in defaults.items() if v is inspect.Parameter.empty]
         if missing:
             raise TypeError(f"{type(self).__name__}() missing the option {missing[0]!r}")

@@ -60,7 +60,6 @@ class Muon(RecordedOptimizer):
             eps=eps,
             ns_steps=ns_steps,
             adjust_lr_fn=adjust_lr_fn,
-            differentiable=False,
         )
         super().__init__(params, defaults)
         for group in self.param_groups:

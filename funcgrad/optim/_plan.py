@@ -167,7 +167,7 @@ class _Again:
 
     def __call__(self) -> list[float]:
         cohort = self.cohort
-        before, thread.grad = thread.grad, self.optimizer.defaults["differentiable"]
+        before, thread.grad = thread.grad, self.optimizer.defaults.get("differentiable", False)
         try:
             rule, numbers, _ = self.optimizer._rule(self.group)
         finally:

@@ -71,7 +71,7 @@ class RecordedOptimizer(Optimizer):
             if closure is not None:
                 thread.grad = True
                 loss = closure()
-            thread.grad = self.defaults["differentiable"]
+            thread.grad = self.defaults.get("differentiable", False)
             for group in self.param_groups:
                 self._step_group(group)
         finally:
@@ -90,7 +90,7 @@ class RecordedOptimizer(Optimizer):
         plain = inspect.unwrap(type(self).step) is RecordedOptimizer.step and hasattr(own, "_wrapped_by_lr_sched") == (
             own is not None
         )
-        if not plain or not self._plans or self._has_step_hooks() or self.defaults["differentiable"]:
+        if not plain or not self._plans or self._has_step_hooks() or self.defaults.get("differentiable"):
             return None if found.item() else self.step()
         self._unless = found
         try:

@@ -366,7 +366,7 @@ def _for_param(value, param: Tensor, options: dict, key=None):
 
 def _typename(x) -> str:
     """A value's type as PyTorch writes it in its messages."""
-    if isinstance(x, Tensor) and type(x) is Tensor:
+    if isinstance(x, Tensor):
         return x.type().removeprefix("torch.")
     module = type(x).__module__
     return f"{module}.{type(x).__name__}" if module not in ("builtins", "") else type(x).__name__
