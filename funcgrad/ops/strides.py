@@ -238,7 +238,7 @@ def _transpose(g: Geometry, dim0, dim1) -> Geometry:
 
 
 def _reverse(g: Geometry) -> Geometry:
-    return g.permuted(reversed(range(len(g.sizes))))
+    return g.permuted(range(len(g.sizes))[::-1])
 
 
 def _swap_last(g: Geometry) -> Geometry:
