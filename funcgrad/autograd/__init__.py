@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from funcgrad.autograd import forward_ad as forward_ad
+from funcgrad.autograd import functional as functional
+from funcgrad.autograd import graph as graph
 from funcgrad.autograd._backward import backward as backward
 from funcgrad.autograd._backward import grad as grad
 from funcgrad.autograd.anomaly_mode import detect_anomaly as detect_anomaly

@@ -39,9 +39,15 @@ def depth() -> int:
 
 
 class Level:
-    """One level: the places where its gradients start, and whether gradients were being recorded around it."""
+    """One level: the places where its gradients start, and whether gradients were being recorded around it.
 
-    def __init__(self):
+    Attributes:
+        duals: in forward mode, the tensors where its gradients start, each with its tangent.
+    """
+
+    def __init__(self, forward: bool = False):
+        self.forward = forward
+        self.duals: list[tuple[Tensor, Tensor]] = []
         self.starts: list[tuple] = []
         self.connected = False  # whether what comes out of it is differentiated outside
 
@@ -107,6 +113,21 @@ class Level:
         count = next((c.shape[0] for c in cotangents if c is not None), 0) if batched else 0
         return [g if g is not None else zeros(x, count) for g, x in zip(found, inputs)]
 
+    def dual(self, tensor: Tensor, tangent: Tensor) -> Tensor:
+        """An alias of `tensor` that carries a tangent."""
+        made = self.start(tensor, leaf=False)
+        self.duals.append((made, tangent))
+        return made
+
+    def reached_by(self, tensor: Tensor) -> bool:
+        """Whether this level's tangents run through `tensor`."""
+        return tensor.requires_grad and _reaches(where(tensor._read()), set(self.starts), outside=False)
+
+    def tangent(self, tensor: Tensor) -> Tensor:
+        """The tangent of `tensor`, which depends on this level's dual tensors."""
+        made, tangents = zip(*self.duals)
+        return self.push([tensor], list(made), list(tangents))[0]
+
     def pull(self, outputs, inputs, cotangents, batched: bool = False) -> list:
         """Cotangents of `inputs`, connected to what is outside this level if that is differentiated."""
         given = [c for c in cotangents if c is not None]
@@ -143,27 +164,41 @@ def zeros(like: Tensor, count: int = 0) -> Tensor:
     return made if not count else made.unsqueeze(0).expand(count, *like.shape)
 
 
-def _reaches(place, opened: set) -> bool:
-    """Whether a gradient arriving at `place` reaches a leaf, something outside, or one of the `opened` places."""
+def forward_levels() -> list[Level]:
+    """The open levels in forward mode, innermost first."""
+    return [level for level in reversed(_levels.open) if level.forward]
+
+
+def _reaches(place, opened: set, outside: bool = True) -> bool:
+    """Whether a gradient arriving at `place` reaches one of the `opened` places, or (if wanted) a leaf outside."""
     seen, waiting = set(), [place]
     while waiting:
         place = waiting.pop()
         if place is None or place in seen:
             continue
-        if isinstance(place, Leaf) or place in opened:
+        if place in opened:
             return True
+        if isinstance(place, Leaf):
+            if outside:
+                return True
+            continue
         seen.add(place)
         program, slot = place
         edge = program.edges.get(slot)
         if isinstance(edge, Leaf | Freed):
-            return True
+            if outside:
+                return True
+            continue
         if isinstance(edge, Origin):
             waiting.append((edge.program, edge.slot))
             continue
         entry = maker(program.node.path(), slot)
         if entry.op is None:
             if program.nested is not None and slot in program.edges:
-                return True
+                home = program.nested.home(slot)
+                if outside or home is None:
+                    return True
+                waiting.append(home if isinstance(home, tuple) else None)
             continue
         waiting += [(program, s) for s in entry.tracked]
     return False

@@ -107,15 +107,17 @@ def vjp(func: Callable, *primals, has_aux: bool = False):
 def jvp(func: Callable, primals, tangents, *, strict: bool = False, has_aux: bool = False):
     """``func(*primals)`` and its derivative along `tangents`: ``(output, tangents)``, or with `aux` as the third."""
     given = _flat_tangents(primals, tangents)
-    with Level() as level:
+    with Level(forward=True) as level:
         starts = tree_map(level.start, primals)
+        level.duals = list(zip(tree_leaves(starts), given))
         output, aux = func(*starts), None
         if has_aux:
             output, aux = _parted(output, "jvp(f, primals, tangents)")
         outputs, spec = _tensors_only(output, "jvp(f, primals, tangents): expected f(*primals)")
         if strict and not all(o.requires_grad for o in outputs):
             raise RuntimeError("jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs.")
-        pushed = tree_unflatten(level.push(outputs, tree_leaves(starts), given), spec)
+        duals, given = zip(*level.duals)  # those that a Function's own jvp made too
+        pushed = tree_unflatten(level.push(outputs, list(duals), list(given)), spec)
         shown = _ended(level, output)
         aux = _ended(level, aux)
     return (shown, pushed, aux) if has_aux else (shown, pushed)
