@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcgrad import _device, _draws, _dtypes, _operators
+from funcgrad import _device, _draws, _dtypes, _gamma_draws, _operators
 from funcgrad._generator import drawn
 from funcgrad._operators import check_writable, write
 from funcgrad._size import Size
@@ -236,12 +236,6 @@ geometric_ = _filler("geometric_", _draws.geometric, "Fill with geometric counts
 log_normal_ = _filler("log_normal_", _draws.log_normal, "Fill with log-normal numbers.")
 
 
-def standard_gamma(alpha: Tensor, generator=None) -> Tensor:
-    """Gamma numbers of the shapes in `alpha` and rate one, without their gradient."""
-    given = alpha._host()
-    return drawn(generator, lambda e: _draws.standard_gamma(e, given))
-
-
 def dropout_mask(shape: tuple, p: float, generator=None) -> Tensor:
     """Which elements dropout keeps."""
     return drawn(generator, lambda e, shape: _draws.dropout_mask(e, shape, p), shape=shape)
@@ -259,4 +253,4 @@ def install() -> dict:
     Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial
     functions = (rand, randn, randint, randperm, normal, bernoulli, multinomial, poisson, binomial, rand_like, randn_like,
                  randint_like)  # fmt: skip
-    return {f.__name__: f for f in functions}
+    return {f.__name__: f for f in (*functions, *_gamma_draws.FUNCTIONS)}

@@ -150,6 +150,35 @@ def _cascade(x: np.ndarray) -> np.ndarray:
     return ((sums[0] + sums[1]) + sums[2]) + sums[3]
 
 
+# -- von Mises ---------------------------------------------------------------------------------------------------------
+
+
+@_stream.draw
+def von_mises(engine, loc: np.ndarray, concentration: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Angles in [-pi, pi) around `loc`, by rejection from a wrapped Cauchy distribution. Dtype: that of `loc`.
+
+    Every round draws three uniforms for each element, until all have been accepted. Source: Best and Fisher, "Efficient
+    simulation of the von Mises distribution", 1979.
+    """
+    k = concentration.astype(f8)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tau = 1 + np.sqrt(1 + 4 * k**2)
+        rho = (tau - np.sqrt(2 * tau)) / (2 * k)
+        proposal = np.where(k < 1e-5, 1 / k + k, (1 + rho**2) / (2 * rho))
+        k, r = np.broadcast_to(k, shape), np.broadcast_to(proposal, shape)
+        x, done = np.zeros(shape), np.zeros(shape, bool)
+        while not done.all():
+            u = _stream.unit_doubles(engine, 3 * x.size).reshape(3, *shape)
+            z = np.cos(math.pi * u[0])
+            f = (1 + r * z) / (r + z)
+            c = k * (r - f)
+            accept = (c * (2 - c) - u[1] > 0) | (np.log(c / u[1]) + 1 - c >= 0)
+            x = np.where(accept, np.sign(u[2] - 0.5) * np.arccos(f), x)
+            done |= accept
+    angle = np.mod(x + math.pi + loc.astype(f8), 2 * math.pi) - math.pi
+    return angle.astype(loc.dtype)
+
+
 # -- Poisson ----------------------------------------------------------------------------------------------------------
 
 
