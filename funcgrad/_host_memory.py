@@ -165,11 +165,12 @@ _ALONE = {False: HostMemory(np.zeros(1), wrap(None))._counts(), True: HostMemory
 
 def share(tensor: Tensor, array: np.ndarray, seen: Value) -> None:
     """Let `tensor`, which is its own root, look at `array` from now on; `seen` is what it last held."""
-    memory = tensor._memory = HostMemory(array, tensor)
     if tensor._views is None:
         tensor._views = []
-    for view in [v for v in (r() for r in tensor._views) if v is not None]:
-        view._seen, view._seen_of, view._value = view._known(), None, None
+    views = [(v, v._known()) for v in (r() for r in tensor._views) if v is not None]  # before there is memory to ask
+    memory = tensor._memory = HostMemory(array, tensor)
+    for view, known in views:
+        view._seen, view._seen_of, view._value = known, None, None
     tensor._views.append(memory)
     tensor._seen, tensor._value = seen, None
 
