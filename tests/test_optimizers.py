@@ -137,7 +137,9 @@ def test_a_thousand_steps(name, full):
     if not full and name not in ("SGD", "Adam"):
         pytest.skip("run with --full")
     steps = 50 if name == "LBFGS" else 1000
-    _case(name, "mlp", "float32", steps, {"Muon": 0.5, "LBFGS": 1e-2, "Rprop": 1e-2}.get(name, 1e-4))
+    # Near the optimum these three jump to and fro; in float32 the last digits decide where.
+    dtype = "float64" if name in ("RMSprop", "Rprop", "Adafactor") else "float32"
+    _case(name, "mlp", dtype, steps, {"Muon": 0.5, "LBFGS": 1e-2}.get(name, 1e-4))
 
 
 # -- OptimizerInfo ----------------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ def test_optimizer_info(full):
 def _described(optimizer) -> list:
     """The repr, and the keys, shapes and dtypes of the state."""
     states = [
-        {k: _kind(v) for k, v in state.items() if k != "al"}  # LBFGS's scratch space
+        {k: _kind(v) for k, v in state.items() if k not in ("al", "t")}  # of LBFGS: scratch space, a number or a tensor
         for state in optimizer.state_dict()["state"].values()
     ]
     text = re.sub(r"tensor\(([^,)]*)(, dtype=[^)]*)?\)", r"\1", repr(optimizer))

@@ -9,8 +9,11 @@ from funcgrad.optim._optax import GradientTransformation, as_number, per_paramet
 
 
 def moments(g, m, v, betas):
-    """The moving averages of the gradient and of its square, brought up to date."""
-    return betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * (g * g)
+    """The moving averages of the gradient and of its square, brought up to date.
+
+    The first is PyTorch's ``lerp``: after an infinite gradient it is NaN.
+    """
+    return m + (1 - betas[0]) * (g - m), betas[1] * v + (1 - betas[1]) * (g * g)
 
 
 def scale_by_amsgrad(betas, eps) -> GradientTransformation:
@@ -41,15 +44,15 @@ def scale_by_nadam(betas, eps, momentum_decay) -> GradientTransformation:
     Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
     """
 
-    def update(g, p, t, m, v, product):
+    def update(g, p, t, product, m, v):
         m, v = moments(g, m, v, betas)
         mu, following = (betas[0] * (1.0 - 0.5 * 0.96 ** (i * momentum_decay)) for i in (t, t + 1))
         product = product * mu
         known = as_number(product)
         numerator = (1.0 - mu) / (1.0 - known) * g + following / (1.0 - known * following) * m
-        return numerator / (jnp.sqrt(v / (1 - betas[1] ** t)) + eps), m, v, product
+        return numerator / (jnp.sqrt(v / (1 - betas[1] ** t)) + eps), product, m, v
 
-    return per_parameter(update, exp_avg=0, exp_avg_sq=0, mu_product=lambda p: scalar(p, 1.0))
+    return per_parameter(update, mu_product=lambda p: scalar(p, 1.0), exp_avg=0, exp_avg_sq=0)
 
 
 def scale_by_radam(betas, eps) -> GradientTransformation:

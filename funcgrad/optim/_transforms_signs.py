@@ -22,9 +22,9 @@ def step_by_signs(lr, etas, step_sizes) -> GradientTransformation:
     def update(g, p, t, previous, size):
         shrink, grow, least, most = (cast(x, g.dtype) for x in (*etas, *step_sizes))
         turn = g * previous
-        factor = jnp.where(turn > 0, grow, jnp.where(turn < 0, shrink, jnp.where(turn == 0, jnp.ones_like(g), turn)))
+        factor = jnp.where(turn > 0, grow, jnp.where(turn < 0, shrink, jnp.ones_like(g)))
         size = jnp.clip(size * factor, least, most)
         g = jnp.where(turn < 0, jnp.zeros_like(g), g)
-        return -jnp.sign(g) * size, g, size
+        return jnp.where(jnp.isnan(g), 0, -jnp.sign(g)) * size, g, size  # to PyTorch NaN has the sign zero
 
     return per_parameter(update, prev=0, step_size=lambda p: full(p, lr))
