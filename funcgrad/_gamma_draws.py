@@ -16,13 +16,13 @@ _DIRICHLET_GRAD = Op("dirichlet_grad", implicit_gradients.dirichlet_grad)
 
 def _standard_gamma(input: Tensor, generator=None) -> Tensor:
     """Gamma numbers of the shapes in `input` and rate one."""
-    sample = drawn_from(generator, _draws.standard_gamma, input)
+    sample = drawn_from(generator, _draws.standard_gamma, (input,))
     return _operators.apply(_GAMMA, (input, sample)) if input.requires_grad else sample
 
 
 def _sample_dirichlet(input: Tensor, generator=None) -> Tensor:
     """Dirichlet vectors with the concentrations in the last dimension of `input`."""
-    sample = drawn_from(generator, _draws.dirichlet, input)
+    sample = drawn_from(generator, _draws.dirichlet, (input,))
     return _operators.apply(_DIRICHLET, (input, sample)) if input.requires_grad else sample
 
 

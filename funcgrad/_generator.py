@@ -6,15 +6,23 @@ https://docs.pytorch.org/docs/stable/generated/torch.Generator.html.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import jax
 import numpy as np
+from jax.experimental import io_callback
 
 from funcgrad import _device
 from funcgrad._creation import from_array
 from funcgrad._mt19937 import Engine
 from funcgrad._tensor import Tensor, wrap
+from funcgrad.engine.launch import read
 from funcgrad.engine.nested import Batch, draws_forbidden
+from funcgrad.engine.record import record
 from funcgrad.engine.state import state
+from funcgrad.engine.structure import Op
 from funcgrad.engine.values import Value, aval_of
+from funcgrad.ops._number import Array
 
 
 class Generator:
@@ -161,7 +169,35 @@ class _RestoreState:
         self.engine.set_state(self.saved)
 
 
-def drawn_from(generator: Generator | None, draw, *parameters: Tensor) -> Tensor:
-    """A tensor of ``draw(engine, *parameters)`` with the parameters' values as NumPy arrays."""
-    arrays = [p.detach()._host() for p in parameters]
-    return drawn(generator, lambda engine: draw(engine, *arrays), parameters[0].device)
+def at_hand(value: Value) -> bool:
+    """Whether the array is computed, or may be: a program that is traced or captured cannot be read, and reading in the
+    middle of a differentiable one would split it in two."""
+    if value.array is not None:
+        return not isinstance(value.array, jax.core.Tracer)
+    return state.capture is None and not (value.program.traced or value.program.edges)
+
+
+def drawn_from(generator: Generator | None, draw, parameters: tuple[Tensor, ...], *extras, like=None) -> Tensor:
+    """A tensor of ``draw(engine, *parameters, *extras)``, the parameters as NumPy arrays.
+
+    Where those cannot be read, the program itself calls `draw`, which then also takes its words from the generator when
+    the program runs. `like` is the shape and NumPy dtype of the result; those of the first parameter if not given.
+    """
+    values = [p.detach()._read() for p in parameters]
+    source = default_generator if generator is None else generator
+    if all(at_hand(v) for v in values) or not isinstance(source, Generator):
+        arrays = [np.asarray(read(v)) for v in values]
+        return drawn(generator, lambda engine: draw(engine, *arrays, *extras), parameters[0].device)
+    shape, dtype = like or (tuple(parameters[0].shape), parameters[0].dtype.numpy)
+    return wrap(record(_DRAW, (list(values), draw, extras, source, shape, dtype)))
+
+
+def _draw(parameters: Sequence[Array], draw, extras, source, shape, dtype) -> Array:
+    def host(*arrays):
+        return np.asarray(draw(source.engine, *map(np.asarray, arrays), *extras))
+
+    stopped = [jax.lax.stop_gradient(p) for p in parameters]
+    return io_callback(host, jax.ShapeDtypeStruct(shape, dtype), *stopped, ordered=True)
+
+
+_DRAW = Op("draw", _draw, differentiable=False)

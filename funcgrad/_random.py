@@ -9,10 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from funcgrad import _device, _draws, _dtypes, _gamma_draws, _operators
-from funcgrad._generator import drawn
+from funcgrad._errors import broadcast_shapes
+from funcgrad._generator import at_hand, drawn, drawn_from
 from funcgrad._operators import check_writable, write
 from funcgrad._size import Size
 from funcgrad._tensor import Tensor
+from funcgrad.engine.structure import Op
+from funcgrad.ops._bounds import Check
+from funcgrad.ops._number import Array
 
 
 def _sizes(size) -> tuple[int, ...]:
@@ -120,7 +124,14 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, la
             generator, lambda e, shape: _draws.normal(e, shape, d, float(mean), float(std)), _where(device), shape=shape
         )
         return _finish(made, requires_grad, out)
-    mean_, std_ = [x._host() if isinstance(x, Tensor) else x for x in (mean, std)]
+    tensors = [x.detach() for x in (mean, std) if isinstance(x, Tensor)]
+    if not all(at_hand(x._read()) for x in tensors):
+        shape = tuple(broadcast_shapes(*[x.shape for x in tensors]))
+        d = tensors[0].dtype
+        noise = drawn(generator, lambda e: _draws.randn(e, shape, d), tensors[0].device)
+        mean, std = [x.detach() if isinstance(x, Tensor) else x for x in (mean, std)]
+        return _finish(noise * std + mean, requires_grad, out)
+    mean_, std_ = [x.detach()._host() if isinstance(x, Tensor) else x for x in (mean, std)]
     return _finish(drawn(generator, lambda e: _draws.normal_tensors(e, mean_, std_)), requires_grad, out)
 
 
@@ -134,8 +145,32 @@ def bernoulli(input: Tensor, p=None, *, generator=None, out=None) -> Tensor:
         return _finish(
             drawn(generator, lambda e, shape: _draws.bernoulli(e, shape, d, float(p)), shape=shape), False, out
         )
-    given = input._host()
-    return _finish(drawn(generator, lambda e: _draws.bernoulli_tensor(e, shape, d, given)), False, out)
+    return _finish(_bernoulli_of(generator, input, shape, d), False, out)
+
+
+def _bernoulli_of(generator, probs: Tensor, shape: tuple, d) -> Tensor:
+    """Ones with the probabilities of a tensor; where those cannot be read, uniforms are drawn to compare them with."""
+    if not at_hand(probs.detach()._read()) and probs.dtype.is_floating_point:
+        wide = _dtypes.float64 if probs.dtype is _dtypes.float64 else _dtypes.float32
+        uniform = drawn(generator, lambda e: _draws.rand(e, shape, wide), probs.device)
+        return _operators.apply(_BELOW, (probs.detach(), uniform, d))
+    given = probs.detach()._host()
+    return drawn(generator, lambda e: _draws.bernoulli_tensor(e, shape, d, given), probs.device)
+
+
+def _below(probs: Array, uniform: Array, dtype) -> Array:
+    return (uniform < probs.astype(uniform.dtype)).astype(dtype.numpy)
+
+
+def _probabilities(probs, uniform, dtype) -> list[Check]:
+    text = (
+        "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, "
+        "please report an enhancement request to PyTorch.)"
+    )
+    return [Check(probs, 0.0, 1.0, lambda value: RuntimeError(text), closed=True)]
+
+
+_BELOW = Op("bernoulli", _below, differentiable=False, bounds=_probabilities)
 
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator=None, out=None) -> Tensor:
@@ -143,8 +178,9 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
     """
-    weights = input._host()
-    return _finish(drawn(generator, lambda e: _draws.multinomial(e, weights, num_samples, replacement)), False, out)
+    like = ((*input.shape[:-1], num_samples), np.dtype(np.int64))
+    made = drawn_from(generator, _draws.multinomial, (input,), num_samples, replacement, like=like)
+    return _finish(made, False, out)
 
 
 def poisson(input: Tensor, generator=None) -> Tensor:
@@ -152,14 +188,13 @@ def poisson(input: Tensor, generator=None) -> Tensor:
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.poisson.html
     """
-    rate = input._host()
-    return drawn(generator, lambda e: _draws.poisson(e, rate))
+    return drawn_from(generator, _draws.poisson, (input,))
 
 
 def binomial(count: Tensor, prob: Tensor, generator=None) -> Tensor:
     """Binomial counts."""
-    n, p = count._host(), prob._host()
-    return drawn(generator, lambda e: _draws.binomial(e, n, p))
+    shape = tuple(broadcast_shapes(count.shape, prob.shape))
+    return drawn_from(generator, _draws.binomial, (count, prob), like=(shape, count.dtype.numpy))
 
 
 def _like(factory):

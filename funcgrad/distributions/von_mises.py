@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from funcgrad import _draws
-from funcgrad._generator import drawn
+from funcgrad._generator import drawn_from
 from funcgrad.distributions import _torch as torch
 from funcgrad.distributions import constraints
 from funcgrad.distributions._torch import Size
@@ -45,8 +45,8 @@ class VonMises(Distribution):
 
     def sample(self, sample_shape=Size()):
         shape = tuple(self._extended_shape(sample_shape))
-        loc, concentration = self.loc._host(), self.concentration._host()
-        return drawn(None, lambda engine: _draws.von_mises(engine, loc, concentration, shape), self.loc.device)
+        like = (shape, self.loc.dtype.numpy)
+        return drawn_from(None, _draws.von_mises, (self.loc, self.concentration), shape, like=like)
 
     @property
     def mean(self):

@@ -25,7 +25,7 @@ def standard_gamma_grad(alpha: Array, sample: Array) -> Array:
 
 @standard_gamma_grad.defjvp
 def _no_second_derivative(primals, tangents):
-    raise RuntimeError("derivative for aten::_standard_gamma_grad is not implemented")
+    raise RuntimeError("the derivative for '_standard_gamma_grad' is not implemented.")
 
 
 @jax.custom_jvp
@@ -88,7 +88,7 @@ def dirichlet_grad(x: Array, alpha: Array, total: Array) -> Array:
 
 @dirichlet_grad.defjvp
 def _no_second_derivative_(primals, tangents):
-    raise RuntimeError("derivative for aten::_dirichlet_grad is not implemented")
+    raise RuntimeError("the derivative for '_dirichlet_grad' is not implemented.")
 
 
 @jax.custom_jvp
