@@ -99,9 +99,11 @@ _MAY_COPY = {"reshape", "reshape_as", "flatten", "ravel"}
 def view_form(op: Op, path: str):
     """As `function_form`, for results that share memory with their first argument."""
 
-    may_copy = op.name in _MAY_COPY
+    may_copy, at_position = op.name in _MAY_COPY, op.name in ("narrow", "select")
 
     def form(*args, **kwargs):
+        if at_position and len(args) > 2 and isinstance(args[2], Tensor) and not state.program.traced:
+            args = (*args[:2], args[2].item(), *args[3:])  # PyTorch reads it too
         try:
             out = record(op, args, kwargs)
         except Override:

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import warnings
 
-from funcgrad import _dtypes
+from funcgrad import _out_dtypes
 from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state
 
 
-def into(op, result, out):
+def into(op, result, out, args=(), kwargs=None):
     """Write `result` (a tensor or a tuple of them) into `out` and return `out`.
 
     Raises:
-        RuntimeError: the result's dtype cannot be cast to `out`'s, or gradients are being recorded.
+        RuntimeError: the result's dtype cannot be cast to `out`'s, `out` is an operand of an op that may not write to
+            one, or gradients are being recorded.
     """
+    _check_operands(op.name, out, args)
     if isinstance(out, tuple | list):
-        for r, o in zip(result, out, strict=True):
-            _into_one(op, r, o)
+        for i, (r, o) in enumerate(zip(result, out, strict=True)):
+            _into_one(op, r, o, {} if i else kwargs or {}, True)
         return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
     if not isinstance(out, Tensor):
         raise TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    return _into_one(op, result, out)
+    return _into_one(op, result, out, kwargs or {})
 
 
-def _into_one(op, result: Tensor, out: Tensor) -> Tensor:
+def _check_operands(name: str, out, args) -> None:
+    if name not in _out_dtypes.READS_WHILE_WRITING:
+        return
+    outs = out if isinstance(out, tuple | list) else [out]
+    operands = [x for a in args for x in (a if isinstance(a, tuple | list) else [a])]
+    if any(o is x for o in outs for x in operands):
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
+
+
+def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, paired: bool = False) -> Tensor:
     from funcgrad._operators import write
     from funcgrad._views import _replace
 
@@ -33,10 +47,8 @@ def _into_one(op, result: Tensor, out: Tensor) -> Tensor:
             f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
-    if not _dtypes.can_cast(result.dtype, out.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.scalar_name} can't be cast to the desired output type {out.dtype.scalar_name}"
-        )
+    name = op.name if op.name not in ("max", "min") or paired else op.name + "imum"
+    _out_dtypes.check(name, result.dtype, out.dtype, kwargs)
     if result.shape != out.shape:
         if out.numel():
             warnings.warn(
@@ -47,7 +59,11 @@ def _into_one(op, result: Tensor, out: Tensor) -> Tensor:
                 UserWarning,
                 stacklevel=4,
             )
-        _replace(out, result.to(out.dtype)._read())
+        _replace(out, _converted(result, out.dtype)._read())
     else:
-        write(out, result._read())
+        write(out, _converted(result, out.dtype)._read())
     return out
+
+
+def _converted(result: Tensor, dtype) -> Tensor:
+    return result if result.dtype is dtype else result.to(dtype)
