@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax.experimental import io_callback
 
-from funcgrad import _device
+from funcgrad import _device, _mt19937
 from funcgrad._creation import from_array
 from funcgrad._mt19937 import Engine
 from funcgrad._tensor import Tensor, wrap
@@ -95,6 +95,7 @@ def _rebuild(device: str, saved: np.ndarray) -> Generator:
 
 
 default_generator = Generator()
+default_generator.engine = _mt19937.default
 
 
 def drawn(generator: Generator | None, draw, device=None, shape: tuple | None = None) -> Tensor:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcgrad import _dtypes, _mt19937
+from funcgrad import _dtypes
+from funcgrad._creation import from_array
 from funcgrad._draws import integers, sobol
-
-
-def _lift(array: np.ndarray) -> np.ndarray:
-    """What a caller gets for an array."""
-    return array
+from funcgrad._generator import default_generator
+from funcgrad._mt19937 import Engine
 
 
 class SobolEngine:
@@ -31,8 +29,11 @@ class SobolEngine:
         ValueError: `dimension` is outside [1, 21201].
 
     Example:
-        >>> SobolEngine(3).draw(3).tolist()
-        [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.75, 0.25, 0.25]]
+        >>> import funcgrad as torch
+        >>> torch.quasirandom.SobolEngine(3).draw(3)
+        tensor([[0.0000, 0.0000, 0.0000],
+                [0.5000, 0.5000, 0.5000],
+                [0.7500, 0.2500, 0.2500]])
     """
 
     MAXBIT = sobol.BITS
@@ -52,9 +53,10 @@ class SobolEngine:
         self._first = sobol.unit(self._quasi, _dtypes.default_dtype().numpy)
         self.num_generated = 0
 
-    sobolstate = property(lambda self: _lift(self._state), doc="The direction numbers. Shape: (dimension, 30).")
-    shift = property(lambda self: _lift(self._shift), doc="The first point as integers. Shape: (dimension,).")
-    quasi = property(lambda self: _lift(self._quasi), doc="The last point as integers. Shape: (dimension,).")
+    sobolstate = property(lambda self: from_array(self._state), doc="The direction numbers. Shape: (dimension, 30).")
+    shift = property(lambda self: from_array(self._shift), doc="The first point as integers. Shape: (dimension,).")
+    _first_point = property(lambda self: from_array(self._first[None]))
+    quasi = property(lambda self: from_array(self._quasi), doc="The last point as integers. Shape: (dimension,).")
 
     def draw(self, n: int = 1, out=None, dtype: _dtypes.dtype | None = None):
         """The next `n` points.
@@ -77,7 +79,7 @@ class SobolEngine:
         if first:
             points = np.concatenate([self._first.astype(dtype.numpy)[None], points])
         self.num_generated += n
-        result = _lift(points)
+        result = from_array(points)
         if out is None:
             return result
         out.resize_as_(result).copy_(result)
@@ -115,7 +117,7 @@ class SobolEngine:
         return self
 
     def _scramble(self) -> None:
-        engine = _mt19937.default if self.seed is None else _mt19937.Engine(self.seed)
+        engine = default_generator.engine if self.seed is None else Engine(self.seed)
         bits = integers.randint(engine, 0, 2, (self.dimension, self.MAXBIT))
         self._shift = bits @ (1 << np.arange(self.MAXBIT, dtype=np.int64))
         matrices = integers.randint(engine, 0, 2, (self.dimension, self.MAXBIT, self.MAXBIT))
