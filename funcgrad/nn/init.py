@@ -142,23 +142,43 @@ def kaiming_normal_(
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator=None
 ) -> Tensor:
-    """Normal numbers truncated to [a, b], by the inverse of the distribution function."""
+    """Normal numbers truncated to [a, b]: those outside are drawn again.
+
+    Where [a, b] holds less than 0.3 of the normal distribution, candidates are uniform in [a, b] instead, and each is
+    accepted with the probability of its density relative to the highest in [a, b].
+    """
 
     def cdf(x: float) -> float:
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+        return (1.0 + math.erf((x - mean) / std / math.sqrt(2.0))) / 2.0
 
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    low, high = cdf((a - mean) / std), cdf((b - mean) / std)
     with no_grad():
-        tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-        tensor.erfinv_()
-        tensor.mul_(std * math.sqrt(2.0))
-        tensor.add_(mean)
-        return tensor.clamp_(min=a, max=b)
+        draw = _draw_inside if cdf(b) - cdf(a) > 0.3 else _draw_by_density
+        made, rejected = draw(tensor, mean, std, a, b, generator)
+        while bool(rejected.any()):
+            again, still_rejected = draw(tensor, mean, std, a, b, generator)
+            made = _operators.call("where", rejected, again, made)
+            rejected = rejected & still_rejected
+        return tensor.copy_(made)
+
+
+def _draw_inside(tensor: Tensor, mean, std, a, b, generator) -> tuple[Tensor, Tensor]:
+    """Normal candidates, and which of them are outside."""
+    made = tensor.new_empty(tensor.shape).normal_(mean, std, generator=generator)
+    low, high = tensor.new_tensor([a, b]).tolist()  # as the tensor's dtype holds them
+    return made, (made < low) | (made > high)
+
+
+def _draw_by_density(tensor: Tensor, mean, std, a, b, generator) -> tuple[Tensor, Tensor]:
+    """Uniform candidates, and which of them are not accepted."""
+    highest = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+    made = tensor.new_empty(tensor.shape).uniform_(a, b, generator=generator)
+    log_density = made.sub(mean).div(std).pow(2).mul(-0.5).sub(highest)
+    return made, tensor.new_empty(tensor.shape).uniform_(generator=generator).log() > log_density
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator=None) -> Tensor:
