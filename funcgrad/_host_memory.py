@@ -238,7 +238,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     if any(s < 0 for s in ndarray.strides) and ndarray.size:
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
-            "supported. (You can probably work around this by making a copy of your array with array.copy().) "
+            "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
         )
     plain = ndarray.dtype in _dtypes._BY_NUMPY and all(s % ndarray.itemsize == 0 for s in ndarray.strides)
     if not plain or state.capture is not None or not ndarray.flags.writeable or not ndarray.size:
@@ -312,7 +312,7 @@ def __array__(self: Tensor, dtype=None, copy=None) -> np.ndarray:
 def __array_wrap__(self: Tensor, array, context=None, return_scalar=False) -> Tensor:
     """What NumPy's functions of tensors return."""
     if array.dtype == bool:
-        array = array.astype("uint8") if context is None else array
+        array = array.astype("uint8")
     return from_numpy(np.asarray(array))
 
 

@@ -38,6 +38,7 @@ class Tensor(Handle):
     _root = None  # the tensor whose memory this one looks at, if that is not its own
     _made = None  # how, a `_views.Derivation`
     _views = None  # weak references to the views of this one
+    _shared = False  # whether `share_memory_` was called
     _hidden = False  # a storage that only other tensors look at
     _address = None  # of this tensor's storage, drawn when asked for
     _memory = None  # the `_host_memory.HostMemory` that NumPy shares with this tensor
@@ -344,12 +345,18 @@ class Tensor(Handle):
         return (_rebuild, (type(self), self._host(), self.dtype, self.requires_grad))
 
     def share_memory_(self) -> Tensor:
+        """Note that other processes may see it, which here get copies."""
+        (self if self._root is None else self._root)._shared = True
         return self
 
     def is_shared(self) -> bool:
-        return False
+        """Whether `share_memory_` was called."""
+        return (self if self._root is None else self._root)._shared
 
     def pin_memory(self, device=None) -> Tensor:
+        """The tensor itself; refused where there is no GPU, as in PyTorch."""
+        if not _device.jax_devices("cuda"):
+            raise RuntimeError("Cannot access accelerator device when none is available.")
         return self
 
     def is_pinned(self, device=None) -> bool:
@@ -378,7 +385,7 @@ class Tensor(Handle):
         raise unsupported("torch.Tensor.to_sparse")
 
 
-_OWN = {"_grad", "_root", "_hidden", "_address", "_memory", "_seen", "_seen_of", "_made", "_views", "_leaf", "_hooks", "_retains_grad", "_post_hooks"}
+_OWN = {"_grad", "_root", "_hidden", "_shared", "_address", "_memory", "_seen", "_seen_of", "_made", "_views", "_leaf", "_hooks", "_retains_grad", "_post_hooks"}
 HANDLES.add(Tensor)
 
 

@@ -23,6 +23,7 @@ from funcgrad.engine.structure import Op, maker
 from funcgrad.engine.values import Freed, Leaf, Origin
 
 START = Op("alias", lambda x: x, starts=True, saves=False)
+_END = Op("alias", lambda x: x, differentiable=False)  # no `detach`: a JAX transformation around it goes on through it
 
 
 class _Levels(threading.local):
@@ -42,10 +43,12 @@ class Level:
     """One level: the places where its gradients start, and whether gradients were being recorded around it.
 
     Attributes:
+        forward, functional: whether it is in forward mode, and a transform of ``torch.func``.
         duals: in forward mode, the tensors where its gradients start, each with its tangent.
     """
 
-    def __init__(self, forward: bool = False):
+    def __init__(self, forward: bool = False, functional: bool = True):
+        self.functional = functional
         self.forward = forward
         self.duals: list[tuple[Tensor, Tensor]] = []
         self.starts: list[tuple] = []
@@ -93,7 +96,7 @@ class Level:
             if tensor._leaf is None or tensor._value.origin is tensor._leaf:
                 return tensor
             return wrap(tensor._value)  # an argument returned as it came
-        return wrap(detached(tensor._read()))
+        return wrap(record(_END, (tensor,)))
 
     def reaches_out(self, tensors) -> bool:
         """Whether a gradient of any of `tensors` goes on to something outside this level."""
@@ -162,6 +165,16 @@ def zeros(like: Tensor, count: int = 0) -> Tensor:
     if made.requires_grad:
         made = wrap(detached(made._read()))
     return made if not count else made.unsqueeze(0).expand(count, *like.shape)
+
+
+def functional() -> bool:
+    """Whether a transform of ``torch.func`` is open."""
+    return any(level.functional for level in _levels.open)
+
+
+def inside(program) -> list[Level]:
+    """The open levels with a start in `program`."""
+    return [level for level in _levels.open if any(place[0] is program for place in level.starts)]
 
 
 def forward_levels() -> list[Level]:

@@ -34,7 +34,7 @@ def enter_dual_level() -> int:
     """
     if _current.level is not None:
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
-    _current.level = Level(forward=True)
+    _current.level = Level(forward=True, functional=False)
     _current.level.__enter__()
     return 0
 

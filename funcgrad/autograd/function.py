@@ -6,6 +6,7 @@ import functools
 
 from funcgrad import _dtypes
 from funcgrad._tensor import Tensor, wrap
+from funcgrad.autograd import _function_rules, _levels
 from funcgrad.engine.backward import Seam
 from funcgrad.engine.nested import python_takes_part
 from funcgrad.engine.record import record
@@ -97,24 +98,64 @@ class Function(FunctionCtx):
             "backward mode AD."
         )
 
+    @staticmethod
+    def jvp(ctx, *grad_inputs):
+        raise NotImplementedError(_function_rules.NO_JVP)
+
+    @staticmethod
+    def vmap(info, in_dims, *args):
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set "
+            "generate_vmap_rule=True."
+        )
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        raise NotImplementedError("setup_context is not implemented.")
+
+    generate_vmap_rule = False
+
+    @classmethod
+    def _context(cls) -> type:
+        return type(cls.__name__ + "Backward", (FunctionCtx,), {})
+
     @classmethod
     def apply(cls, *args, **kwargs):
         """Run ``forward`` and make its results differentiable through ``backward``."""
-        ctx = object.__new__(type(cls.__name__ + "Backward", (FunctionCtx,), {}))
+        own = _own(cls)
+        if _function_rules.transformed() and "_for_all_examples" not in own and "setup_context" not in own:
+            raise RuntimeError(_function_rules.NO_SETUP)
+        batch = _function_rules.batch_over(args)
+        if batch is not None and not _function_rules.differentiated_inside(batch, args):
+            return _function_rules.apply_batched(cls, "vmap" in own, batch, args)
+
+        def forward(ctx, args):
+            grad, state.grad = state.grad, False
+            try:
+                if "setup_context" not in own:
+                    return cls.forward(ctx, *args, **kwargs)
+                if batch is None:
+                    results = cls.forward(*args, **kwargs)
+                else:
+                    results = _function_rules.apply_batched(cls, "vmap" in own, batch, args)
+                cls.setup_context(ctx, tuple(args), results)
+                return results
+            finally:
+                state.grad = grad
+
+        if _function_rules.traced(args):
+            return _function_rules.apply_traced(cls, forward, args)
+        ctx = object.__new__(cls._context())
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        grad, state.grad = state.grad, False
-        try:
-            if "setup_context" in _own(cls):
-                results = cls.forward(*args, **kwargs)
-                cls.setup_context(ctx, args, results)
-            else:
-                results = cls.forward(ctx, *args, **kwargs)
-        finally:
-            state.grad = grad
-        if not (grad and any(ctx.needs_input_grad)):
+        results = forward(ctx, args)
+        if not (state.grad and any(ctx.needs_input_grad)):
             return results
         with python_takes_part():
-            return _connect(cls, ctx, args, results)
+            connected = _connect(cls, ctx, args, results)
+        if not _levels.forward_levels():
+            return connected
+        has_backward = bool(own & {"backward", "vjp"})
+        return _function_rules.push_forward(cls, "jvp" in own, has_backward, ctx, args, connected)
 
 
 def _own(cls) -> set:

@@ -1,5 +1,7 @@
 """``torch.backends.cudnn``: accepted and kept; XLA decides."""
 
+import contextlib
+
 enabled = True
 benchmark = False
 deterministic = False
@@ -16,3 +18,16 @@ def is_available() -> bool:
 def version() -> int | None:
     """PyTorch's build has a cuDNN version; this has none of its own."""
     return None
+
+
+def flags(enabled=False, benchmark=False, benchmark_limit=10, deterministic=False, allow_tf32=True, fp32_precision="none"):
+    """Accepted; nothing changes."""
+    return contextlib.nullcontext()
+
+
+benchmark_limit = 10
+
+
+def is_acceptable(tensor) -> bool:
+    """False: convolutions are XLA's."""
+    return False

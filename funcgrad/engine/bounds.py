@@ -23,7 +23,7 @@ def check_now(op, args, kwargs) -> None:
         PyTorch's error for the first value out of range.
     """
     for value, check in _checks(op, args, kwargs or {}):
-        if isinstance(value, int):
+        if isinstance(value, int | float):
             known = np.asarray(value)
         elif value.array is None or isinstance(value.array, jax.core.Tracer):
             continue
@@ -39,7 +39,7 @@ def flags(op, args, kwargs, entry) -> tuple:
     return tuple(
         Flag(value.ref.index, check, op.name, entry.site)
         for value, check in _checks(op, args, kwargs or {})
-        if not isinstance(value, int)
+        if not isinstance(value, int | float)
         and value.array is None
         and value.ref is not None
         and value.ref.index in entry.reads
@@ -56,7 +56,7 @@ def _checks(op, args, kwargs):
         value = check.indices
         if isinstance(value, Handle):
             value = value._value if value._value is not None else value._refresh()
-        if isinstance(value, Value | int):
+        if isinstance(value, Value | int | float):
             yield value, check
 
 

@@ -6,6 +6,7 @@ fails leaves every handle as it was.
 
 from __future__ import annotations
 
+import functools
 import contextlib
 import sys
 
@@ -18,8 +19,13 @@ from funcgrad.engine.launch import copied, settle, vectors
 from funcgrad.engine.state import Program
 from funcgrad.engine.values import Value
 
-_ARRAYS = frozenset({np.ndarray, type(jax.numpy.zeros(()))})
 _HELD_ONCE = 3  # the handle or value that holds it, the list it is read from, and getrefcount's own argument
+
+
+@functools.cache
+def _array_types() -> frozenset:
+    """NumPy's arrays and JAX's concrete ones. (Asking for the latter at import would start JAX's threads.)"""
+    return frozenset({np.ndarray, type(jax.numpy.zeros(()))})
 
 
 class Direct:
@@ -45,7 +51,7 @@ class Direct:
     def arrays(values: list[Value]) -> list | None:
         """What the values hold, or None if some of it is not an ordinary array."""
         arrays = [v.array if v.array is not None else _settled(v) for v in values]
-        return arrays if _ARRAYS.issuperset(map(type, arrays)) else None
+        return arrays if _array_types().issuperset(map(type, arrays)) else None
 
     def call(self, values: list[Value], arrays: list, numbers: tuple[list, list, list], holder: list) -> None:
         """Run the program on `arrays`, which `values` hold. The results reach `holder` inside one C call."""

@@ -166,10 +166,12 @@ def _replayed(node: Node, slots: list[int], flags: list) -> Callable:
     inputs = [e.first for e in path if e.op is None]
     differentiated = set().union(*(e.vjp.entries for e in path if e.vjp is not None))
     requires = {e.first + i for e in path for i, (_, grad) in enumerate(e.outs) if grad}
+    # Without a tracked input, only JAX can be differentiating this program, and gradients taken inside it are its own.
+    outside = any(e.op is None and e.outs[0][1] for e in path)
     stops = frozenset(
         e.first + i
         for e in path
-        if e.op is not None and requires.intersection(e.reads)
+        if e.op is not None and requires.intersection(e.reads) and outside
         for i, (_, grad) in enumerate(e.outs)
         if not grad
     )
@@ -445,6 +447,11 @@ class Batch(Nested):
         kept = [t._value for t in written.values() if t._value is not None and self.owns(t._value)]
         if any(self.varies(v) for v in kept):
             raise RuntimeError(WRITTEN)
+        if program.seams and any(v.requires_grad for v in values):
+            raise NotImplementedError(
+                "a gradient through vmap of a function that itself takes the gradient of an autograd.Function, or sets hooks, "
+                "is not supported by funcgrad"
+            )
         slots = [(v.ref if v.program is program else add_input(program, v)).index for v in values]
         slots += [v.ref.index for v in kept]
         self.out_axes = [*axes, *[None] * len(kept)]

@@ -312,6 +312,7 @@ def extend(program, key: tuple, op: Op, args, kwargs) -> Node:
         op, targs, tkwargs, tuple(template.reads), tracked, parent.slots, outs, pack, site=user_site(), kind=kind
     )
     entry.copies = copies
+    entry.stops = not state.grad or op.name == "detach"
     if op.bounds is not None:
         entry.flags = bounds.flags(op, args, kwargs, entry)
     numbers = (len(program.floats), len(program.ints), len(program.complexes))
@@ -362,7 +363,9 @@ def detached(value: Value) -> Value:
         return detached(value.raw)
     if value.array is None and value.program is not state.program:
         _launch.settle(value)
-    return record(_DETACH, (value,)) if value.array is None else Value(value.array, value.aval)
+    if value.array is None or isinstance(value.array, jax.core.Tracer):
+        return record(_DETACH, (value,))
+    return Value(value.array, value.aval)
 
 
 def as_leaf(value: Value, leaf) -> Value:

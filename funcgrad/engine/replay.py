@@ -79,7 +79,8 @@ def run(path: list[Entry], env: dict, numbers: Numbers, differentiated: set[int]
         else:
             results, _ = call(entry.op, entry.args, entry.kwargs, env, numbers)
         for i, result in enumerate(results):
-            env[entry.first + i] = jax.lax.stop_gradient(result) if entry.first + i in stops else result
+            stop = entry.stops or entry.first + i in stops
+            env[entry.first + i] = jax.lax.stop_gradient(result) if stop else result
     return pullbacks
 
 

@@ -157,6 +157,7 @@ class Entry:
         vjp: for a gradient, the `slices.Slice` it runs through.
         site: the line of the user's program that recorded it first.
         flags: the checks of index values left to the program.
+        stops: whether it was recorded with gradients switched off: a JAX transformation around it finds none either.
         copies: whether it is a view op that had to copy (``reshape`` of a tensor with gaps).
         kind: equal for entries that compute the same function of their operands, whatever program they stand in.
     """
@@ -173,6 +174,7 @@ class Entry:
         "pack",
         "reads",
         "site",
+        "stops",
         "tracked",
         "vjp",
     )
@@ -191,6 +193,7 @@ class Entry:
         self.kind = kind
         self.flags = ()
         self.copies = False
+        self.stops = False
 
     @property
     def passes_gradient(self) -> bool:

@@ -145,7 +145,7 @@ def sum_to_size(input: Array, *size):
     if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
         raise RuntimeError(f"size {{{brackets(size)}}} is not expandable to size {{{brackets(shape)}}}.")
     dims = [d for d, m in enumerate(shape) if d < extra or (size[d - extra] == 1 and m != 1)]
-    if not dims:
+    if not dims and size:
         return input
     exact = _dtypes.to_dtype(input.dtype).category < _dtypes.FLOATING
     return jnp.sum(input, dims, dtype=jnp.int64 if exact else input.dtype).reshape(size)

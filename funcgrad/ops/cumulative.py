@@ -40,7 +40,7 @@ def _accumulate(name: str, combine: Callable, start, input: Array, dim, dtype) -
     if dtype is not None:
         input = cast(input, dtype)
     d = dtype_of(input)
-    _errors.check_dtype(f"{name}_out_cpu", d, "biuhfc")
+    _errors.check_dtype(f"{name}_out_cpu", d, "biuhfc" if dtype is None else "iuhfc")
     if dtype is None and d.category < _dtypes.FLOATING:
         input, d = cast(input, _dtypes.int64), _dtypes.int64
     if not input.ndim:

@@ -16,6 +16,7 @@ from funcgrad._errors import wrap_dim
 from funcgrad.ops._bounds import Check, NonZero
 from funcgrad.ops._layout import takes_operand
 from funcgrad.ops.label_bounds import LABEL_BOUNDS
+from funcgrad.ops.number_bounds import NUMBER_BOUNDS, holds
 
 
 def _size(shape, dim: int) -> tuple[int, int]:
@@ -75,7 +76,17 @@ def _getitem(input, layout, *operands) -> list[Check]:
 
 
 def _setitem(input, value, layout, *operands) -> list[Check]:
-    return _getitem(input, layout, *operands)
+    checks = _getitem(input, layout, *operands)
+    # Halves are written as doubles first, which hold any number.
+    return (
+        checks
+        if _dtypes.to_dtype(input.dtype).itemsize == 2 and not _is_whole(input)
+        else checks + holds(value, input.dtype)
+    )
+
+
+def _index_fill(input, dim, index, value) -> list[Check]:
+    return _by_dimension(IndexError, negative=True)(input, dim, index) + holds(value, input.dtype)
 
 
 def _index_put(input, indices, *args, **kwargs) -> list[Check]:
@@ -138,7 +149,7 @@ def _rounded(input, other, *, rounding_mode=None) -> list[Check]:
 INDEX_BOUNDS: dict[str, Callable[..., list[Check]]] = {
     **dict.fromkeys(("gather", "scatter", "scatter_add", "scatter_reduce", "index_add"), _by_dimension(RuntimeError)),
     "index_copy": _by_dimension(IndexError, "index_copy_(): "),
-    "index_fill": _by_dimension(IndexError, negative=True),
+    "index_fill": _index_fill,
     "index_select": _index_select,
     "index_reduce": _index_reduce,
     "take": _flat,
@@ -153,6 +164,7 @@ INDEX_BOUNDS: dict[str, Callable[..., list[Check]]] = {
     **dict.fromkeys(("floor_divide", "remainder", "fmod"), _divided),
     **dict.fromkeys(("div", "divide"), _rounded),
     **LABEL_BOUNDS,
+    **NUMBER_BOUNDS,
 }
 """Function name to rule; arrays may be anything with a shape and a dtype. `take_along_dim` and `unravel_index` take
 positions modulo the size, so have none."""

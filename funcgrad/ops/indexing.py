@@ -18,6 +18,7 @@ from funcgrad._errors import broadcast_shapes
 from funcgrad.ops import _marks
 from funcgrad.ops._layout import mask_operands, nonzero_indices, parse_index, splice_masks, takes_operand
 from funcgrad.ops._number import Array, Number, Scalar, as_array, is_number
+from funcgrad.ops._positions import check_value
 from funcgrad.ops._sizes import brackets, expand_size
 from funcgrad.ops.scatter_reductions import add_at
 
@@ -219,6 +220,8 @@ def setitem(input: Array, value: Array | Scalar, layout, *operands: Array | Scal
     Raises:
         RuntimeError: `value` does not broadcast to the indexed shape, or has another dtype where arrays index.
     """
+    if is_number(value):
+        check_value(value, input)
     if layout == (False,):
         return input
     shape = () if is_number(value) else value.shape

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import operator
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -65,6 +66,7 @@ def _narrow_index(shape, dim, start, length):
     elif hasattr(start, "shape"):
         if start.shape or _dtypes.to_dtype(start.dtype).category != _dtypes.INTEGER:
             raise RuntimeError("start must be an 0-dim integral Tensor.")
+        start = _wrapped(start, n) if isinstance(start, jax.Array) else start  # else its shape alone is asked about
     else:
         start = operator.index(start)
         if not -n <= start <= n:

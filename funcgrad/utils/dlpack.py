@@ -5,24 +5,24 @@ Source: https://docs.pytorch.org/docs/stable/dlpack.html
 
 from __future__ import annotations
 
-import jax
+import enum
 
-from funcgrad import _creation, _device
+import jax
+import numpy as np
+
+from funcgrad import _creation, _device, _host_memory
 from funcgrad._tensor import Tensor
 
-__all__ = ["from_dlpack", "to_dlpack"]
+__all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]
 
 
 def to_dlpack(tensor: Tensor):
-    """A DLPack capsule of the tensor's data; the consumer must not write to it.
+    """A DLPack capsule of the tensor's memory.
 
     Raises:
-        RuntimeError: the tensor requires grad.
+        BufferError: the tensor requires grad.
     """
-    if tensor.requires_grad:
-        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    with jax.enable_x64(True):
-        return jax.numpy.asarray(tensor._array()).__dlpack__()
+    return tensor.__dlpack__()
 
 
 class _Capsule:
@@ -41,7 +41,7 @@ class _Capsule:
 def from_dlpack(ext_tensor, *, device=None, copy: bool | None = None) -> Tensor:
     """A tensor of another library's array (anything with ``__dlpack__``), or of a capsule.
 
-    The data are shared where JAX can do so; the tensor itself never changes them.
+    What NumPy can take is shared as by `from_numpy`; the rest is handed to JAX.
 
     Example:
         >>> torch.utils.dlpack.from_dlpack(np.arange(3))
@@ -50,8 +50,24 @@ def from_dlpack(ext_tensor, *, device=None, copy: bool | None = None) -> Tensor:
     if isinstance(ext_tensor, Tensor):
         return ext_tensor.clone() if copy else ext_tensor.detach()
     source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
-    with jax.enable_x64(True):
-        array = jax.dlpack.from_dlpack(source, copy=copy)
-    kind = {"gpu": "cuda"}.get(array.device.platform, array.device.platform)
-    made = _creation.from_array(array, _device.canonical(kind))
+    made = _by_numpy(source, copy) if source.__dlpack_device__()[0] == 1 and not isinstance(source, jax.Array) else None
+    if made is None:
+        with jax.enable_x64(True):
+            array = jax.dlpack.from_dlpack(source, copy=copy)
+        kind = {"gpu": "cuda"}.get(array.device.platform, array.device.platform)
+        made = _creation.from_array(array, _device.canonical(kind))
     return made if device is None else made.to(device)
+
+
+def _by_numpy(source, copy: bool | None) -> Tensor | None:
+    if not isinstance(source, _Capsule) and "bfloat16" in str(getattr(source, "dtype", "")):
+        return None
+    array = np.from_dlpack(source)
+    return _host_memory.from_numpy(array) if array.flags.writeable and not copy else _creation.from_array(array.copy())
+
+
+class DLDeviceType(enum.IntEnum):
+    """The protocol's numbers of kinds of devices."""
+
+    kDLCPU, kDLCUDA, kDLCUDAHost, kDLOpenCL, kDLVulkan, kDLMetal, kDLVPI, kDLROCM = 1, 2, 3, 4, 7, 8, 9, 10
+    kDLROCMHost, kDLExtDev, kDLCUDAManaged, kDLOneAPI, kDLWebGPU, kDLHexagon, kDLMAIA = 11, 12, 13, 14, 15, 16, 17

@@ -1,0 +1,7 @@
+"""``torch.backends.kleidiai``: never there."""
+
+from __future__ import annotations
+
+def is_available() -> bool:
+    """False."""
+    return False
