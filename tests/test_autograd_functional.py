@@ -5,6 +5,12 @@ from importlib import import_module
 import pytest
 from parity import both
 
+# PyTorch's own forward mode warns of how it is made.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning"),
+]
+
 # `A` is torch.autograd.functional, `fw` torch.autograd.forward_ad, `f` and `g` a scalar function and an elementwise one.
 TABLE = """
 A.vjp(g,x)

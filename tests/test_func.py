@@ -3,6 +3,12 @@
 import pytest
 from parity import both
 
+# PyTorch's own forward mode warns of how it is made.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning"),
+]
+
 
 def vector(t):
     return t.tensor([1.0, 2.0, 3.0])
@@ -238,7 +244,6 @@ def gradient_descent(t):
 
 
 def batched_cotangents(t):
-    F = t.func
     x = t.tensor([1.0, 2.0, 3.0], requires_grad=True)
     y = x.exp() * x.sum()
     return t.autograd.grad(y, x, t.eye(3), is_grads_batched=True, retain_graph=True), t.autograd.grad(
@@ -247,7 +252,6 @@ def batched_cotangents(t):
 
 
 def batched_cotangents_after_a_read(t):
-    F = t.func
     x = t.tensor([1.0, 2.0, 3.0], requires_grad=True)
     y = x.exp() * x.sum()
     y.sum().item()
@@ -322,8 +326,13 @@ def vmap_of_autograd_grad(t):
 
 def hessian_vector_products(t):
     F = t.func
-    f = lambda x: (x.sin() * x.sum()).sum()
-    hvp = lambda x, v: F.jvp(F.grad(f), (x,), (v,))[1]
+
+    def f(x):
+        return (x.sin() * x.sum()).sum()
+
+    def hvp(x, v):
+        return F.jvp(F.grad(f), (x,), (v,))[1]
+
     return (
         hvp(t.ones(3), t.arange(3.0)),
         F.vmap(hvp, in_dims=(None, 0))(t.ones(3), t.eye(3)),
