@@ -6,8 +6,8 @@ fails leaves every handle as it was.
 
 from __future__ import annotations
 
-import functools
 import contextlib
+import functools
 import sys
 
 import jax
