@@ -31,6 +31,7 @@ from .rejection import dirichlet as dirichlet
 from .rejection import poisson as poisson
 from .rejection import standard_gamma as standard_gamma
 from .rejection import von_mises as von_mises
+from .truncated import truncated_normal as truncated_normal
 from .uniform import fractional_pool_samples as fractional_pool_samples
 from .uniform import rand as rand
 from .uniform import uniform as uniform

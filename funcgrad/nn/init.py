@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import warnings
 
-from funcgrad import _operators
+from funcgrad import _draws, _operators
+from funcgrad._random import _fill as fill
 from funcgrad._tensor import Tensor
 from funcgrad.autograd.grad_mode import no_grad
 
@@ -142,43 +143,15 @@ def kaiming_normal_(
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator=None
 ) -> Tensor:
-    """Normal numbers truncated to [a, b]: those outside are drawn again.
-
-    Where [a, b] holds less than 0.3 of the normal distribution, candidates are uniform in [a, b] instead, and each is
-    accepted with the probability of its density relative to the highest in [a, b].
-    """
-
-    def cdf(x: float) -> float:
-        return (1.0 + math.erf((x - mean) / std / math.sqrt(2.0))) / 2.0
-
+    """Fill with normal numbers of which only those within [a, b] are taken."""
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             stacklevel=2,
         )
+    dtype = tensor.dtype
     with no_grad():
-        draw = _draw_inside if cdf(b) - cdf(a) > 0.3 else _draw_by_density
-        made, rejected = draw(tensor, mean, std, a, b, generator)
-        while bool(rejected.any()):
-            again, still_rejected = draw(tensor, mean, std, a, b, generator)
-            made = _operators.call("where", rejected, again, made)
-            rejected = rejected & still_rejected
-        return tensor.copy_(made)
-
-
-def _draw_inside(tensor: Tensor, mean, std, a, b, generator) -> tuple[Tensor, Tensor]:
-    """Normal candidates, and which of them are outside."""
-    made = tensor.new_empty(tensor.shape).normal_(mean, std, generator=generator)
-    low, high = tensor.new_tensor([a, b]).tolist()  # as the tensor's dtype holds them
-    return made, (made < low) | (made > high)
-
-
-def _draw_by_density(tensor: Tensor, mean, std, a, b, generator) -> tuple[Tensor, Tensor]:
-    """Uniform candidates, and which of them are not accepted."""
-    highest = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
-    made = tensor.new_empty(tensor.shape).uniform_(a, b, generator=generator)
-    log_density = made.sub(mean).div(std).pow(2).mul(-0.5).sub(highest)
-    return made, tensor.new_empty(tensor.shape).uniform_(generator=generator).log() > log_density
+        return fill(tensor, generator, lambda e, shape: _draws.truncated_normal(e, shape, dtype, mean, std, a, b))
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator=None) -> Tensor:
