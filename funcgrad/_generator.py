@@ -16,6 +16,7 @@ from funcgrad import _device, _mt19937
 from funcgrad._creation import from_array
 from funcgrad._mt19937 import Engine
 from funcgrad._tensor import Tensor, wrap
+from funcgrad._threefry import Threefry
 from funcgrad.engine.launch import read
 from funcgrad.engine.nested import Batch, draws_forbidden
 from funcgrad.engine.record import record
@@ -23,6 +24,9 @@ from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import Value, aval_of
 from funcgrad.ops._number import Array
+
+ALGORITHM = ["mt19937"]
+"""What draws on the CPU: ``mt19937``, with PyTorch's numbers, or ``threefry``; see `funcgrad.random.use`."""
 
 
 class Generator:
@@ -40,8 +44,29 @@ class Generator:
 
     def __init__(self, device="cpu"):
         self._device = _device.device(device)
-        self.engine = Engine()
-        self.noted = 0  # the program that already knows how to give this generator its state back
+        self._engine = Engine()
+        self._keyed = None  # the counter-based engine, once it was needed
+        self.noted = None  # the program (and engine) that already knows how to give this generator its state back
+
+    @property
+    def engine(self):
+        """The Mersenne Twister, or the counter-based engine where that was asked for."""
+        return self.engine_for(self._device)
+
+    @engine.setter
+    def engine(self, engine) -> None:
+        if isinstance(engine, Threefry):
+            self._keyed = engine
+        else:
+            self._engine = engine
+
+    def engine_for(self, device: _device.device):
+        """What draws for tensors on `device`."""
+        if device.type == "cpu" and ALGORITHM[0] == "mt19937":
+            return self._engine
+        if self._keyed is None:
+            self._keyed = Threefry(self._engine.initial_seed)
+        return self._keyed
 
     @property
     def device(self) -> _device.device:
@@ -49,7 +74,9 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Set the seed; the same seed gives the same numbers as in PyTorch."""
-        self.engine.manual_seed(seed)
+        self._engine.manual_seed(seed)
+        if self._keyed is not None:
+            self._keyed.manual_seed(self._engine.initial_seed)
         return self
 
     def seed(self) -> int:
@@ -113,17 +140,17 @@ def drawn(generator: Generator | None, draw, device=None, shape: tuple | None = 
         return drawn(generator, lambda engine: draw(engine, shape), device)
     source = default_generator if generator is None else generator
     device = device or _device.CPU
-    program = state.program
-    if source.noted != program.serial:
-        source.noted = program.serial
-        program.journal.append(_RestoreState(source.engine))
+    program, engine = state.program, source.engine_for(device)
+    if source.noted != (program.serial, id(engine)):
+        source.noted = program.serial, id(engine)
+        program.journal.append(_RestoreState(engine))
 
     def make() -> Value:
-        array = draw(source.engine)
-        return Value(array, aval_of(array.shape, array.dtype, _device.CPU))
+        array = draw(engine)
+        return array if isinstance(array, Value) else Value(array, aval_of(array.shape, array.dtype, _device.CPU))
 
     tensor = wrap(make())
-    if state.capture is not None:
+    if state.capture is not None and engine.__class__ is Engine:
         state.capture.draws[id(tensor._value)] = make
         state.capture.values.append(tensor._value)
     return tensor if device.type == "cpu" else tensor.to(device)
@@ -170,12 +197,16 @@ class _RestoreState:
         self.engine.set_state(self.saved)
 
 
-def at_hand(value: Value) -> bool:
-    """Whether the array is computed, or may be: a program that is traced or captured cannot be read, and reading in the
-    middle of a differentiable one would split it in two."""
+def readable(value: Value) -> bool:
+    """Whether the array is computed or may be; a program that is traced or captured cannot be read."""
     if value.array is not None:
         return not isinstance(value.array, jax.core.Tracer)
-    return state.capture is None and not (value.program.traced or value.program.edges)
+    return state.capture is None and not value.program.traced
+
+
+def at_hand(value: Value) -> bool:
+    """Whether the array is best read: reading in the middle of a differentiable program would split it in two."""
+    return readable(value) and (value.array is not None or not value.program.edges)
 
 
 def drawn_from(generator: Generator | None, draw, parameters: tuple[Tensor, ...], *extras, like=None) -> Tensor:
@@ -186,7 +217,10 @@ def drawn_from(generator: Generator | None, draw, parameters: tuple[Tensor, ...]
     """
     values = [p.detach()._read() for p in parameters]
     source = default_generator if generator is None else generator
-    if all(at_hand(v) for v in values) or not isinstance(source, Generator):
+    engine = source.engine_for(parameters[0].device)
+    if isinstance(engine, Threefry):
+        return drawn(generator, lambda engine: draw(engine, *values, *extras), parameters[0].device)
+    if all(readable(v) for v in values):
         arrays = [np.asarray(read(v)) for v in values]
         return drawn(generator, lambda engine: draw(engine, *arrays, *extras), parameters[0].device)
     shape, dtype = like or (tuple(parameters[0].shape), parameters[0].dtype.numpy)

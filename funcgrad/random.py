@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 
-from funcgrad._generator import Generator
+from funcgrad._generator import ALGORITHM, Generator
 from funcgrad._generator import default_generator as default_generator
 from funcgrad._tensor import Tensor
 
@@ -22,6 +22,25 @@ def manual_seed(seed) -> Generator:
         tensor([0.4963])
     """
     return default_generator.manual_seed(int(seed))
+
+
+def use(algorithm: str) -> None:
+    """Choose how tensors on the CPU draw: ``"mt19937"``, with PyTorch's numbers, or ``"threefry"``.
+
+    With threefry a draw is part of the compiled program, made from a `jax.random` key: as reproducible for a seed, and
+    without work on the host, but not PyTorch's numbers. Other devices always draw so. The two have states of their own.
+
+    Example:
+        >>> import funcgrad as torch
+        >>> torch.random.use("threefry")
+        >>> _ = torch.manual_seed(0)
+        >>> torch.rand(1).shape
+        torch.Size([1])
+        >>> torch.random.use("mt19937")
+    """
+    if algorithm not in ("mt19937", "threefry"):
+        raise ValueError(f'the algorithm must be "mt19937" or "threefry", not {algorithm!r}')
+    ALGORITHM[0] = algorithm
 
 
 def seed() -> int:

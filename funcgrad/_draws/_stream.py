@@ -25,11 +25,13 @@ _LARGEST = {"float16": 65504.0, "bfloat16": float.fromhex("0x1.fep127"), "float3
 
 
 def draw(function):
-    """A draw holds its engine's lock from its first word to its last."""
+    """A draw holds its engine's lock from its first word to its last; an engine that has no words makes it itself."""
 
     @functools.wraps(function)
     def locked(engine, *args, **kwargs):
         with engine.lock:
+            if hasattr(engine, "draw"):
+                return engine.draw(locked, args, kwargs)
             return function(engine, *args, **kwargs)
 
     return locked
