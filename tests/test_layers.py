@@ -12,7 +12,7 @@ LAYERS = [
     ("_mt19937", "_draws"),
     (
         "_tensor", "_views", "_storage", "_host_memory", "_operators", "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert",
-        "_methods", "_indexing", "_tensor_str", "_interop", "_threefry", "_generator", "_gamma_draws", "_random", "random", "autograd", "_compile",
+        "_methods", "_rare_methods", "_indexing", "_tensor_str", "_interop", "_threefry", "_generator", "_gamma_draws", "_random", "random", "autograd", "_compile",
         "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types",
         "_autocast", "_autocast_table", "_checked", "_out_dtypes",
     ),
