@@ -133,7 +133,9 @@ def _replace(tensor, value: Value) -> None:
     """Rebind a tensor that is nobody's view, remembering how to undo it."""
     old = tensor._value
     leaf = tensor._leaf
-    if leaf is not None and old.requires_grad:
+    if old.requires_grad and not value.requires_grad:
+        value = as_leaf(value, leaf) if leaf is not None else _on_graph_of(old, value)
+    elif leaf is not None and old.requires_grad:
         value = as_leaf(value, leaf)
     program = state.program
     if old.array is not None or old.__class__ is LeafValue:
@@ -202,7 +204,7 @@ def _graft(old, data):
     return _grafted(old, data)
 
 
-def _make_grafted():
+def _make_grafted(passes: bool):
     import jax
 
     @jax.custom_jvp
@@ -211,13 +213,27 @@ def _make_grafted():
 
     @grafted.defjvp
     def _(primals, tangents):
-        return primals[1], tangents[0]
+        return primals[1], tangents[0] if passes else jax.numpy.zeros_like(tangents[0])
 
     return grafted
 
 
-_grafted = _make_grafted()
+_grafted, _overwritten = _make_grafted(True), _make_grafted(False)
 _GRAFT = Op("alias", _graft)
+_OVERWRITE = Op("copy", lambda old, data: _overwritten(old, data), grad_name="CopyBackwards", saves=False)
+
+
+def _on_graph_of(old: Value, value: Value) -> Value:
+    """What a tensor on the graph holds after a write that records no gradient.
+
+    With gradients switched off the graph stays as it was, as if nothing had been written; else the written value is a
+    constant, and no gradient goes on to what was there before.
+    """
+    grad, state.grad = state.grad, True
+    try:
+        return record(_OVERWRITE if grad else _GRAFT, (old, value))
+    finally:
+        state.grad = grad
 
 
 def replace_all(tensors: list, values: list[Value], positions: list[int] | None = None) -> None:

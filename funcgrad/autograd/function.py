@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from funcgrad import _dtypes
+from funcgrad._operators import check_writable
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.autograd import _function_rules, _levels
 from funcgrad.engine.backward import Seam
@@ -25,10 +26,10 @@ class FunctionCtx:
 
     def save_for_backward(self, *tensors) -> None:
         """Keep tensors (or None) for ``backward``, as ``ctx.saved_tensors``."""
-        for t in tensors:
+        for i, t in enumerate(tensors):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
-                    f"save_for_backward can only save variables, but argument is of type {type(t).__name__}"
+                    f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
                 )
         self._to_save = tensors
 
@@ -147,11 +148,12 @@ class Function(FunctionCtx):
             return _function_rules.apply_traced(cls, forward, args)
         ctx = object.__new__(cls._context())
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+        before = [a._read() if isinstance(a, Tensor) else None for a in args]
         results = forward(ctx, args)
         if not (state.grad and any(ctx.needs_input_grad)):
             return results
         with python_takes_part():
-            connected = _connect(cls, ctx, args, results)
+            connected = _connect(cls, ctx, before, results)
         if not _levels.forward_levels():
             return connected
         has_backward = bool(own & {"backward", "vjp"})
@@ -163,7 +165,13 @@ def _own(cls) -> set:
 
 
 def _connect(cls, ctx, args, results):
-    """Put a seam into the program: its operands, `cls.backward`, its results."""
+    """Put a seam into the program: its operands, `cls.backward`, its results.
+
+    Args:
+        args: the values of the arguments that are tensors, as they were before the call; None for the others.
+    """
+    for t in ctx._dirty:
+        check_writable(t)
     single = isinstance(results, Tensor)
     outs = [results] if single else list(results)
     skip = {id(t) for t in ctx._non_differentiable}
@@ -172,13 +180,14 @@ def _connect(cls, ctx, args, results):
         for i, t in enumerate(outs)
         if isinstance(t, Tensor) and id(t) not in skip and t.dtype.category >= _dtypes.FLOATING
     ]
-    operands = [(i, a) for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
+    operands = [(i, a) for i, a in enumerate(args) if a is not None and a.requires_grad]
     values, _ = record(_op_of(cls), ([a for _, a in operands], [outs[i] for i in chosen]))
     program = state.program
-    slots = [a._read().ref.index for _, a in operands]
+    slots = [a.ref.index for _, a in operands]
     seam = Seam(program.node.depth - 1, values[0].ref.index, len(values))
-    operands = [(slot, i, a._value.aval) for slot, (i, a) in zip(slots, operands)]
+    operands = [(slot, i, a.aval) for slot, (i, a) in zip(slots, operands)]
     avals = [t._read().aval if isinstance(t, Tensor) else None for t in outs]
+    seam.context = ctx
     seam.function = functools.partial(_run_backward, cls, ctx, len(args), operands, avals, chosen)
     program.seams.append(seam)
     for i, value in zip(chosen, values):
@@ -234,6 +243,8 @@ def _run_backward(cls, ctx, count: int, operands, avals, chosen, arrived, create
         grad = made[i]
         if grad is None:
             continue
+        if not isinstance(grad, Tensor):
+            raise RuntimeError(f"expected Variable or None (got {type(grad).__name__})")
         if grad.shape != operand.shape:
             raise RuntimeError(
                 f"Function {cls.__name__}Backward returned an invalid gradient at index {i} - got {list(grad.shape)} "

@@ -41,13 +41,15 @@ class Seam:
             for a second derivative and whether to keep what it saved; returns (slot, cotangent) for its operands.
     """
 
-    __slots__ = ("count", "first", "function", "hooks", "last", "position")
+    __slots__ = ("context", "count", "first", "function", "hooks", "last", "node_hooks", "position")
 
     def __init__(self, position: int, first: int, count: int = 1, hooks=None, function=None):
         self.position = position
         self.first = first
         self.count = count
         self.hooks = {} if hooks is None else hooks
+        self.node_hooks = ()
+        self.context = None  # what a user's Function saved: its attributes are the node's
         self.last = None  # called after the hooks, with what they made of it
         self.function = function
 
