@@ -187,14 +187,14 @@ class _RestoreState:
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self.saved = engine.get_state()
+        self.saved = engine.bookmark()
 
     def written(self) -> list:
         """No tensor was rebound."""
         return []
 
     def __call__(self, program) -> None:
-        self.engine.set_state(self.saved)
+        self.engine.go_back(self.saved)
 
 
 def readable(value: Value) -> bool:

@@ -146,6 +146,17 @@ class Engine:
                 state["single"], state["has_single"] = self.float_normal, 1
         return np.frombuffer(state.tobytes(), np.uint8).copy()
 
+    def bookmark(self) -> tuple:
+        """Where the stream is, for `go_back`; it costs next to nothing, since buffers are replaced, never written to."""
+        return (self.initial_seed, self._words, self._next, self._previous, self._initial, self.normal, self.float_normal)
+
+    def go_back(self, mark: tuple) -> None:
+        """Continue from a bookmark."""
+        with self.lock:
+            (self.initial_seed, self._words, self._next, self._previous, self._initial, self.normal,
+             self.float_normal) = mark  # fmt: skip
+            self.set_state(self.get_state())
+
     def _position(self) -> tuple[int, int, np.ndarray]:
         """Words left in the block plus one, the index of the next word, and the block's state words."""
         if self._next:

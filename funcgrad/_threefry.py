@@ -50,6 +50,14 @@ class Threefry:
             raise RuntimeError("RNG state is wrong size")
         self.initial_seed, self.counter = (int(x) for x in np.ascontiguousarray(saved).view(np.uint64))
 
+    def bookmark(self) -> tuple:
+        """Where the generator is, for `go_back`."""
+        return self.initial_seed, self.counter
+
+    def go_back(self, mark: tuple) -> None:
+        """Continue from a bookmark."""
+        self.initial_seed, self.counter = mark
+
     def clone(self) -> Threefry:
         """Another one with the same state."""
         made = Threefry(self.initial_seed)

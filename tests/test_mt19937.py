@@ -69,3 +69,14 @@ def test_state_errors(state):
     with pytest.raises(RuntimeError) as ours:
         Engine().set_state(state)
     assert str(ours.value) == str(theirs.value)
+
+
+def test_bookmarks():
+    for taken in (0, 1, 623, 624, 625, 5000):
+        engine = Engine(3)
+        engine.take(taken)
+        mark, state = engine.bookmark(), engine.get_state()
+        words = engine.take(2000).copy()
+        engine.go_back(mark)
+        np.testing.assert_array_equal(engine.get_state(), state)
+        np.testing.assert_array_equal(engine.take(2000), words)

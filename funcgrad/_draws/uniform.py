@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 
+from .. import _dtypes
 from . import _libm, _stream
 from ._box_muller import fused
 from ._stream import f4, f8
@@ -22,6 +23,10 @@ def uniform(engine, shape, dtype, low: float = 0.0, high: float = 1.0) -> np.nda
         RuntimeError: a bound that `dtype` cannot hold, or ``low > high``.
         NotImplementedError: `dtype` is not floating or complex.
     """
+    if dtype is _dtypes.float32 and low == 0 and high == 1:  # as most calls: 3 us less
+        n = _stream.count(shape)
+        if n <= _stream.CHUNK:
+            return _stream.unit_floats(engine, n).reshape(shape)
     dtype, shape, is_complex = _stream.real_view(dtype, shape)
     _check_bounds(dtype, low, high)
     kind = f8 if dtype.itemsize == 8 else f4
