@@ -14,7 +14,6 @@ from funcgrad import random as random
 from funcgrad._compile import compile as compile
 from funcgrad._creation import as_tensor as as_tensor
 from funcgrad._creation import asarray as asarray
-from funcgrad._host_memory import from_numpy as from_numpy
 from funcgrad._creation import tensor as tensor
 from funcgrad._device import device as device
 from funcgrad._dtypes import default_dtype as get_default_dtype  # noqa: F401
@@ -32,6 +31,7 @@ from funcgrad._formats import sparse_csr as sparse_csr
 from funcgrad._formats import strided as strided
 from funcgrad._generator import Generator as Generator
 from funcgrad._generator import default_generator as default_generator
+from funcgrad._host_memory import from_numpy as from_numpy
 from funcgrad._info import finfo as finfo
 from funcgrad._info import iinfo as iinfo
 from funcgrad._interop import from_jax as from_jax
@@ -39,11 +39,11 @@ from funcgrad._interop import to_jax as to_jax
 from funcgrad._size import Size as Size
 from funcgrad._tensor import Tensor as Tensor
 from funcgrad.autograd import _tensor_hooks
-from funcgrad.autograd._vmap import vmap as vmap
 from funcgrad.autograd import enable_grad as enable_grad
 from funcgrad.autograd import inference_mode as inference_mode
 from funcgrad.autograd import no_grad as no_grad
 from funcgrad.autograd import set_grad_enabled as set_grad_enabled
+from funcgrad.autograd._vmap import vmap as vmap
 from funcgrad.autograd.grad_mode import is_grad_enabled as is_grad_enabled
 from funcgrad.autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
 from funcgrad.engine.explain import explain as explain

@@ -200,6 +200,8 @@ class Run:
         for tensor in self.changed:
             value, leaf = next(made), tensor._leaf
             tensor._value = value if leaf is None or not tensor._value.requires_grad else as_leaf(value, leaf)
+            if tensor._memory is not None:
+                tensor._memory.forget(tensor)
             if tensor._views:
                 _views._outdate(tensor, None)
         for leaf, _, grad in self.grads:

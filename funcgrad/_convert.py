@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 
-from funcgrad import _device, _dtypes, _formats, _operators
+from funcgrad import _device, _dtypes, _formats, _operators, _storage
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.launch import settle
 from funcgrad.engine.values import Value, aval_of
@@ -32,7 +32,8 @@ def to(self: Tensor, *args, dtype=None, device=None, non_blocking=False, copy=Fa
     made = made.clone() if copy and made is self else made
     if memory_format is None or memory_format is _formats.preserve_format:
         return made
-    return made.contiguous(memory_format=memory_format)
+    same = made is self and _storage.suggested_format(made) is memory_format
+    return made if same else _storage.clone(made, memory_format=memory_format)
 
 
 def _moved(tensor: Tensor, device) -> Tensor:

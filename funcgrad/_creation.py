@@ -18,7 +18,7 @@ def from_array(array, device=None) -> Tensor:
     device = _device.CPU if device is None else device
     if array.dtype not in _dtypes._BY_NUMPY:
         raise TypeError(
-            f"can't convert np.ndarray of type {getattr(array.dtype, 'type', array.dtype)}. The only supported types are: float64, "
+            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types are: float64, "
             "float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
         )
     value = Value(array, aval_of(array.shape, array.dtype, device))

@@ -57,13 +57,14 @@ class HostMemory:
         self.owner = owner if owner is not array else None
         self.root = weak(tensor)
 
-    def __call__(self) -> HostMemory:
-        return self
+    def __call__(self) -> HostMemory | None:
+        return None if self.root is None else self
 
     def is_shared(self) -> bool:
         """Whether anybody else can see this memory."""
-        last = self.array if self.owner is None else self.owner
-        return last.base is not None or self._counts() != _ALONE[self.owner is not None]
+        if (self.array if self.owner is None else self.owner).base is not None:  # it is not NumPy's own: nobody knows
+            return True
+        return self._counts() != _ALONE[self.owner is not None]
 
     def _counts(self) -> tuple[int, int]:
         return sys.getrefcount(self.array), 0 if self.owner is None else sys.getrefcount(self.owner)
@@ -113,9 +114,8 @@ class HostMemory:
         if seen.array is None or not _equal(self.array, np.asarray(seen.array)):
             seen = Value(self.array, seen.aval, None, None, False)
             seen = as_leaf(seen, root._leaf) if root._leaf is not None and root._seen.requires_grad else seen
-        root._memory = root._seen = None
+        root._memory = root._seen = self.root = None
         root._value = seen
-        root._views = [r for r in root._views if r is not self]
 
     # -- tensor to memory ---------------------------------------------------------------------------------------------
 
@@ -126,16 +126,19 @@ class HostMemory:
         if value is None:
             return
         if state.capture is not None or state.program.traced:
-            warnings.warn(
-                "a compiled function writes a tensor whose memory a NumPy array shares; from now on it does not",
-                stacklevel=2,
-            )
-            root._seen = value
-            root._memory, root._views = None, [r for r in root._views if r is not self]
+            self.forget(root)
             return
         settle(value)
         np.copyto(self.array, np.asarray(value.array))
         root._seen, root._value = value, None
+
+    def forget(self, root: Tensor) -> None:
+        """Stop sharing although somebody else looks at the array."""
+        warnings.warn(
+            "a compiled function writes a tensor whose memory a NumPy array shares; from now on it does not",
+            stacklevel=2,
+        )
+        root._memory = root._seen = self.root = None
 
     _value = property(None, _store)
 
@@ -294,9 +297,7 @@ def _expose(root: Tensor) -> None:
     host = np.asarray(read(value))
     steps = value.aval.strides or contiguous_strides(value.aval.shape)
     reach = 1 + sum((n - 1) * s for n, s in zip(value.aval.shape, steps))
-    here = np.lib.stride_tricks.as_strided(
-        np.empty(reach, host.dtype), value.aval.shape, [s * host.itemsize for s in steps]
-    )
+    here = np.ndarray(host.shape, host.dtype, np.empty(reach, host.dtype), strides=[s * host.itemsize for s in steps])
     here[...] = host
     share(root, here, value)
 

@@ -143,11 +143,15 @@ def value_form(op: Op, path: str):
     """For results whose shape depends on some arguments' values, which are fetched first."""
     from funcgrad._dynamic import rewritten
 
+    plain = view_form(op, path) if getattr(op.function, "is_view", False) else None
+
     def form(*args, **kwargs):
         if kwargs and "out" in kwargs:
             return _into(form, op, args, kwargs)
         out = rewritten(op, args, kwargs)
-        return apply(op, args, kwargs) if out is None else wrapped(out)
+        if out is not None:
+            return wrapped(out)
+        return apply(op, args, kwargs) if plain is None else plain(*args, **kwargs)
 
     return _named(form, op, path)
 

@@ -156,7 +156,9 @@ def __cuda_array_interface__(self: Tensor):
 # -- from buffers and files -------------------------------------------------------------------------------------------
 
 
-def frombuffer(buffer, *, dtype: _dtypes.dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+def frombuffer(
+    buffer, *, dtype: _dtypes.dtype, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
     """A one-dimensional tensor that shares the memory of a Python buffer.
 
     Example:
@@ -202,7 +204,9 @@ def frombuffer(buffer, *, dtype: _dtypes.dtype, count: int = -1, offset: int = 0
     return made.requires_grad_() if requires_grad else made
 
 
-def from_file(filename: str, shared=None, size: int = 0, *, dtype=None, layout=None, device=None, pin_memory=False) -> Tensor:
+def from_file(
+    filename: str, shared=None, size: int = 0, *, dtype=None, layout=None, device=None, pin_memory=False
+) -> Tensor:
     """The first `size` numbers of a file; with `shared`, writes to the tensor go to the file."""
     dtype = (dtype or _dtypes.default_dtype()).numpy
     if not shared:
@@ -210,7 +214,9 @@ def from_file(filename: str, shared=None, size: int = 0, *, dtype=None, layout=N
     return _host_memory.from_numpy(np.memmap(filename, dtype, "r+", shape=(size,)).view(np.ndarray))
 
 
-def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def empty_permuted(
+    size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """An uninitialised tensor whose dimensions lie in memory in the order of `physical_layout`.
 
     Raises:
@@ -230,7 +236,9 @@ def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=Non
     return made.requires_grad_() if requires_grad else made
 
 
-def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False) -> Tensor:
+def empty_strided(
+    size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+) -> Tensor:
     """An uninitialised tensor with these sizes and strides."""
     size, stride = tuple(size), tuple(stride)
     if len(size) != len(stride):
@@ -330,5 +338,3 @@ def install() -> dict:
 
 def _refuse(path: str):
     raise unsupported(path)
-
-

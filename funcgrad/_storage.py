@@ -20,7 +20,7 @@ from funcgrad import _formats, _operators, _views
 from funcgrad._tensor import DETACH, Tensor, wrap
 from funcgrad.engine.record import as_leaf, detached, record, restrided
 from funcgrad.engine.values import Leaf, laid_out
-from funcgrad.ops import strides
+from funcgrad.ops import layouts, strides
 from funcgrad.ops.strides import Geometry, contiguous_strides, derive
 
 COPY = _operators.Op("clone", lambda x, memory_format=None: x)
@@ -48,8 +48,8 @@ def geometry(tensor: Tensor) -> Geometry:
     for made in reversed(chain):
         dtype = made.parent.dtype
         name = "alias" if made.op.name == "real" and not dtype.is_complex else made.op.name
-        width = {"itemsize": dtype.itemsize} if name == "view" else {}
-        place = derive(name, place, *made.args, **(made.kwargs or {}), **width)
+        source = {"source": dtype} if name == "view" else {}
+        place = derive(name, place, *made.args, **(made.kwargs or {}), **source)
         place = place if made.index is None else place[made.index]
     return place
 
@@ -148,6 +148,15 @@ def contiguous(self: Tensor, memory_format=_formats.contiguous_format) -> Tensor
 def clone(input: Tensor, *, memory_format=None) -> Tensor:
     """A copy; gradients flow through it."""
     return wrap(record(COPY, (input,), None if memory_format is None else {"memory_format": memory_format}))
+
+
+def suggested_format(tensor: Tensor):
+    """The memory format that PyTorch takes a tensor's strides for."""
+    place = whole(tensor)
+    for form in (_formats.channels_last, _formats.channels_last_3d):
+        if len(place.sizes) == len(strides.ORDERS[form.name]) and layouts.suggests(place, form.name):
+            return form
+    return _formats.contiguous_format
 
 
 def formatted(tensor: Tensor, memory_format) -> Tensor:

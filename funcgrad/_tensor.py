@@ -385,7 +385,22 @@ class Tensor(Handle):
         raise unsupported("torch.Tensor.to_sparse")
 
 
-_OWN = {"_grad", "_root", "_hidden", "_shared", "_address", "_memory", "_seen", "_seen_of", "_made", "_views", "_leaf", "_hooks", "_retains_grad", "_post_hooks"}
+_OWN = {
+    "_grad",
+    "_root",
+    "_hidden",
+    "_shared",
+    "_address",
+    "_memory",
+    "_seen",
+    "_seen_of",
+    "_made",
+    "_views",
+    "_leaf",
+    "_hooks",
+    "_retains_grad",
+    "_post_hooks",
+}
 HANDLES.add(Tensor)
 
 

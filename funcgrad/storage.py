@@ -144,7 +144,9 @@ class TypedStorage:
             self._untyped_storage = wrap_storage
             return
         given = args[0] if args else 0
-        data = np.zeros(given, self.dtype.numpy) if isinstance(given, int) else _creation.as_numpy(list(given), self.dtype)
+        data = (
+            np.zeros(given, self.dtype.numpy) if isinstance(given, int) else _creation.as_numpy(list(given), self.dtype)
+        )
         self._untyped_storage = UntypedStorage._of(_creation.from_array(data))
 
     def _line(self) -> Tensor:
@@ -277,5 +279,3 @@ def install() -> dict:
     Tensor.untyped_storage, Tensor.storage, Tensor.storage_type = untyped_storage, storage, storage_type
     Tensor._typed_storage = lambda self: TypedStorage(wrap_storage=UntypedStorage._of(self), dtype=self.dtype)
     return {"UntypedStorage": UntypedStorage, "TypedStorage": TypedStorage, "is_storage": is_storage, **LEGACY}
-
-

@@ -123,8 +123,8 @@ def test_complex_views():
 def test_dtype_views():
     base = torch.arange(4, dtype=torch.int32)
     view = base.view(torch.float64)
-    assert derive("view", geometry(base), _dtypes.float64, itemsize=4) == geometry(view)
-    assert derive("view", geometry(base), _dtypes.int16, itemsize=4) == geometry(base.view(torch.int16))
+    assert derive("view", geometry(base), _dtypes.float64, source=_dtypes.int32) == geometry(view)
+    assert derive("view", geometry(base), _dtypes.int16, source=_dtypes.int32) == geometry(base.view(torch.int16))
     view.copy_(torch.tensor([1.5, -2.0]))
     got = views.write_through("view", jnp.arange(4, dtype=jnp.int32), jnp.asarray([1.5, -2.0]), _dtypes.float64)
     np.testing.assert_array_equal(got, base.numpy())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 def get_cpu_capability() -> str:
     """PyTorch names the instruction set of its kernels here; XLA looks for itself."""
     return "DEFAULT"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+
 def is_available() -> bool:
     """False."""
     return False

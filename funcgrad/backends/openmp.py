@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 def is_available() -> bool:
     """True, as PyTorch's builds say."""
     return True

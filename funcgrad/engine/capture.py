@@ -102,11 +102,13 @@ class Recording:
         program.slots = slots = [_gone] * self.node.slots
         REFS.grow(len(slots) + 8)
         made = []
+        by_slot: dict[int, Value] = {}  # a tensor may be changed and returned
         for slot in outputs:
-            aval, requires_grad = self.outs[slot]
-            value = Value(None, aval, program, REFS[slot], requires_grad)
-            slots[slot] = weak(value)
-            made.append(value)
+            if slot not in by_slot:
+                aval, requires_grad = self.outs[slot]
+                value = by_slot[slot] = Value(None, aval, program, REFS[slot], requires_grad)
+                slots[slot] = weak(value)
+            made.append(by_slot[slot])
         return made
 
 

@@ -77,7 +77,7 @@ class Attribute:
         self.value, self.type = value, type
 
 
-def isinstance(obj, target_type) -> bool:  # noqa: A001
+def isinstance(obj, target_type) -> bool:
     """As Python's, for container types with parameters too (``List[int]``)."""
     import builtins
 
@@ -147,7 +147,9 @@ def _refused(name: str):
     return function
 
 
-save, load, export_opnames, CompilationUnit = (_refused(n) for n in ("save", "load", "export_opnames", "CompilationUnit"))
+save, load, export_opnames, CompilationUnit = (
+    _refused(n) for n in ("save", "load", "export_opnames", "CompilationUnit")
+)
 __all__ = [
     "Attribute", "CompilationUnit", "Error", "Final", "Future", "ScriptFunction", "ScriptModule", "annotate",
     "enable_onednn_fusion", "export", "export_opnames", "fork", "freeze", "ignore", "interface", "isinstance", "load",

@@ -82,7 +82,7 @@ def result_strides(name: str, is_view: bool, args: tuple, kwargs: dict, operands
 
 
 def _view(name: str, args, kwargs, parent: Geometry, dtype):
-    keyword = {"itemsize": dtype.itemsize} if name == "view" else {}
+    keyword = {"source": dtype} if name == "view" else {}
     name = "alias" if name == "real" and not dtype.is_complex else name
     made = strides.derive(name, parent, *args[1:], **{k: v for k, v in kwargs.items() if k != "input"}, **keyword)
     if made is None:

@@ -168,11 +168,11 @@ def view_strides(geometry: Geometry, sizes: tuple[int, ...]) -> tuple[int, ...] 
     return tuple(result) if at == -1 else None
 
 
-def _view(g: Geometry, *args, itemsize: int | None = None, dtype=None, size=None) -> Geometry:
+def _view(g: Geometry, *args, source=None, dtype=None, size=None) -> Geometry:
     if dtype is None and len(args) == 1 and isinstance(args[0], _dtypes.dtype):
         dtype = args[0]
     if dtype is not None:
-        return _view_dtype(g, itemsize, dtype.itemsize)
+        return _view_dtype(g, source, dtype)
     sizes = infer_size(sizes_from(args if size is None else (size,)), math.prod(g.sizes))
     strides = view_strides(g, sizes)
     if strides is None:
@@ -183,7 +183,8 @@ def _view(g: Geometry, *args, itemsize: int | None = None, dtype=None, size=None
     return Geometry(sizes, strides, g.offset)
 
 
-def _view_dtype(g: Geometry, old: int, new: int) -> Geometry:
+def _view_dtype(g: Geometry, source: _dtypes.dtype, target: _dtypes.dtype) -> Geometry:
+    old, new = source.itemsize, target.itemsize
     if old == new:
         return g
     sizes, strides, offset = g
@@ -191,12 +192,14 @@ def _view_dtype(g: Geometry, old: int, new: int) -> Geometry:
         k = old // new
         return Geometry((*sizes[:-1], sizes[-1] * k), (*[s * k for s in strides[:-1]], 1), offset * k)
     k = new // old
+    how = f"to view {source.scalar_name} as {target.scalar_name} (different element sizes), but got"
     if strides[-1] != 1:
-        raise RuntimeError(f"self.stride(-1) must be 1 to view as a wider dtype, but got {strides[-1]}")
+        raise RuntimeError(f"self.stride(-1) must be 1 {how} {strides[-1]}")
     if offset % k:
-        raise RuntimeError(f"self.storage_offset() must be divisible by {k} to view as a wider dtype, but got {offset}")
-    if any(s % k for s, n in zip(strides[:-1], sizes)):
-        raise RuntimeError(f"self.stride() must be divisible by {k} to view as a wider dtype")
+        raise RuntimeError(f"self.storage_offset() must be divisible by {k} {how} {offset}")
+    for d, s in enumerate(strides[:-1]):
+        if s % k:
+            raise RuntimeError(f"self.stride({d}) must be divisible by {k} {how} {s}")
     return Geometry((*sizes[:-1], sizes[-1] // k), (*[s // k for s in strides[:-1]], 1), offset // k)
 
 
@@ -365,7 +368,7 @@ def derive(name: str, geometry: Geometry, *args, **kwargs):
     """The geometry of ``name(tensor, *args, **kwargs)``.
 
     A tuple of them for ops with several results; None where PyTorch returns a copy. `view` of another dtype needs the
-    keyword `itemsize`, the width of the tensor's dtype; `real` and `imag` are of complex tensors.
+    keyword `source`, the tensor's dtype; `real` and `imag` are of complex tensors.
 
     Raises:
         RuntimeError: the op needs a view that this geometry does not have.

@@ -64,9 +64,7 @@ def assert_close(
     if (rtol is None) != (atol is None):
         missing = "rtol" if rtol is None else "atol"
         raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}.")
-    options = _Options(
-        rtol, atol, equal_nan, check_device, check_dtype, check_layout, check_stride, allow_subclasses
-    )
+    options = _Options(rtol, atol, equal_nan, check_device, check_dtype, check_layout, check_stride, allow_subclasses)
     try:
         _compare(actual, expected, options, ())
     except _Mismatch as e:
@@ -92,7 +90,14 @@ def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan: bool = Tr
         half = _dtypes.float16 in (actual.dtype, expected.dtype)
         rtol, atol = (1e-3, 1e-3) if half else (1e-5, 1e-8) if wide else (1e-4, 1e-5)
     assert_close(
-        actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True, check_dtype=False, msg=msg or None
+        actual,
+        expected,
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        check_device=True,
+        check_dtype=False,
+        msg=msg or None,
     )
 
 

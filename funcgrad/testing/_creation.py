@@ -54,7 +54,9 @@ def _smallest(dtype: _dtypes.dtype) -> float:
 def _drawn(shape, dtype: _dtypes.dtype, device, low, high) -> Tensor:
     empty = _creation.creation_form("empty")
     if dtype is _dtypes.bool_:
-        return empty(shape, dtype=dtype, device=device).random_(0 if low is None else int(low), 2 if high is None else int(high))
+        return empty(shape, dtype=dtype, device=device).random_(
+            0 if low is None else int(low), 2 if high is None else int(high)
+        )
     if dtype.category <= _dtypes.INTEGER:
         low = (0 if not dtype.is_signed else -_LIMIT) if low is None else math.ceil(low)
         high = _LIMIT + 1 if high is None else math.ceil(high)
