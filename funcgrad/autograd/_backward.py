@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from funcgrad import _operators
 from funcgrad._tensor import Tensor, wrap
+from funcgrad.autograd import graph
 from funcgrad.engine.backward import Sweep, straight, where
 from funcgrad.engine.nested import Batch, python_takes_part
 from funcgrad.engine.record import record
@@ -101,6 +102,7 @@ def grad(
                 f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
                 "Set allow_unused=True if this is the desired behavior."
             )
+    graph.finish()
     return tuple(results)
 
 
@@ -166,7 +168,15 @@ def _outside(nested: Batch, outputs, inputs, grads, batched: bool, options: tupl
 def _sequence(x, count: int | None = None) -> list:
     if x is None:
         return [None] * (count or 0)
-    return [x] if isinstance(x, Tensor) else list(x) if isinstance(x, Sequence) or hasattr(x, "__iter__") else [x]
+    if isinstance(x, graph.GradientEdge):
+        return [graph.tensor_of(x)]
+    return (
+        [x]
+        if isinstance(x, Tensor)
+        else [graph.tensor_of(y) for y in x]
+        if isinstance(x, Sequence) or hasattr(x, "__iter__")
+        else [x]
+    )
 
 
 def _cotangents(tensors: list, grads: list, batched: bool = False) -> list:
@@ -246,6 +256,7 @@ def _accumulate(reached: list, create: bool) -> None:
         state.program.journal.append(_RestoreGrads(undo))
     finally:
         state.grad = before
+    graph.finish()
     for tensor, _ in reached:
         if tensor._post_hooks:
             for hook in list(tensor._post_hooks.values()):

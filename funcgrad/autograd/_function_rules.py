@@ -50,12 +50,7 @@ def batch_over(args) -> Batch | None:
 
 def differentiated_inside(batch: Batch, args) -> bool:
     """Whether a level that was opened inside the batch differentiates an argument: its gradient is taken there."""
-    return any(
-        level.reached_by(a)
-        for level in _levels.inside(batch.program)
-        for a in args
-        if isinstance(a, Tensor)
-    )
+    return any(level.reached_by(a) for level in _levels.inside(batch.program) for a in args if isinstance(a, Tensor))
 
 
 def apply_batched(cls, has_vmap: bool, batch: Batch, args):

@@ -5,15 +5,24 @@ The nodes are made when somebody looks at them, from the recorded program; nothi
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from funcgrad._errors import unsupported
+from funcgrad._tensor import Tensor, wrap
+from funcgrad.engine.backward import Seam
 from funcgrad.engine.state import Program
-from funcgrad.engine.structure import Entry, maker
+from funcgrad.engine.structure import Entry, maker, position
 from funcgrad.engine.values import Freed, Leaf, Origin, Value
+from funcgrad.utils.hooks import RemovableHandle
 
 
 class Node:
     """The function that made a tensor, as ``grad_fn`` shows it: its name and the functions before it."""
-
-    __slots__ = ("_entry", "_leaf", "_program")
 
     def __init__(self, program: Program | None, entry: Entry | None, leaf: Leaf | None = None):
         self._program = program
@@ -28,12 +37,53 @@ class Node:
         """The (function, output number) of each operand that a gradient flows to."""
         if self._leaf is not None or self._program is None:
             return ()
-        return tuple(_function_at(self._program, slot) for slot in self._entry.tracked)
+        return tuple(
+            (None, 0) if slot is None else _function_at(self._program, slot) for slot in _operands(self._entry)
+        )
 
     @property
     def variable(self):
         """The leaf whose gradient accumulates here."""
         return self._leaf.owner() if self._leaf is not None else None
+
+    @property
+    def metadata(self) -> dict:
+        """A dict for whatever a user wants to note of this node."""
+        if self._program is None:
+            return self.__dict__.setdefault("_metadata", {})
+        return _notes.setdefault(self._program, {}).setdefault(self._entry, {})
+
+    def register_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node's gradients were computed; it may replace them."""
+        return self._register(hook, after=True)
+
+    def register_prehook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(grad_outputs)`` before this node's gradients are computed; it may replace them."""
+        return self._register(hook, after=False)
+
+    def _register(self, hook: Callable, after: bool) -> RemovableHandle:
+        registry: OrderedDict = OrderedDict()
+        handle = RemovableHandle(registry)
+        registry[handle.id] = hook
+        if self._leaf is not None:
+            tensor = self._leaf.owner()
+            if after:
+                tensor.register_post_accumulate_grad_hook(
+                    lambda t: [h((), (t.grad,)) for h in registry.values()] and None
+                )
+            else:
+                tensor.register_hook(lambda g: _replaced(registry, lambda h: h((g,)), (g,))[0])
+        elif self._program is not None:
+            _seam_for(self._program, self._entry, registry, after)
+        return handle
+
+    def __getattr__(self, name: str):
+        if name.startswith("__") or self.__dict__.get("_program") is None:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        context = _context(self._program, self._entry)
+        if context is None or not hasattr(context, name):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return getattr(context, name)
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -46,6 +96,79 @@ class Node:
 
     def __hash__(self) -> int:
         return hash((id(self._entry), id(self._leaf)))
+
+
+_notes: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+"""What users noted of nodes, by program and entry."""
+
+
+def _operands(entry: Entry) -> list[int | None]:
+    """The slots of the operands that may require grad; None for one that does not."""
+    if entry.op.seam or entry.op.name in _FIXED_OPERANDS or len(entry.reads) > 2:
+        return list(entry.tracked)
+    return [slot if slot in entry.tracked else None for slot in entry.reads] + [None] * (
+        entry.op.name in _BINARY and len(entry.reads) == 1 and len(entry.args) > 1 and not _same_twice(entry)
+    )
+
+
+_FIXED_OPERANDS = {"getitem", "where", "gather", "scatter", "index_select"}
+_BINARY = {"add", "sub", "mul", "div"}
+
+
+def _same_twice(entry: Entry) -> bool:
+    return all(getattr(a, "index", None) == entry.reads[0] for a in entry.args[:2])
+
+
+def _context(program: Program, entry: Entry):
+    """What a user's Function saved, if the entry is one."""
+    for seam in program.seams:
+        if seam.first == entry.first and seam.context is not None:
+            return seam.context
+    return None
+
+
+def _replaced(registry: dict, call: Callable, present: tuple) -> tuple:
+    """`present` after every hook; a hook may return None to leave it, or a tuple (or a tensor, for one)."""
+    for hook in list(registry.values()):
+        found = call(hook)
+        if found is not None:
+            found = found if isinstance(found, tuple | list) else (found,)
+            present = tuple(f if f is not None else p for f, p in zip(found, present))
+    return present
+
+
+def _seam_for(program: Program, entry: Entry, registry: OrderedDict, after: bool) -> None:
+    """Let backward call the hooks in `registry` at an entry."""
+    own = next((s for s in program.seams if s.function is not None and s.first == entry.first), None)
+    if own is not None:  # a user's Function
+        own.function = _around(own.function, registry, after)
+        return
+    seam = Seam(position(program.node.path(), entry.first), entry.first, len(entry.outs))
+    seam.node_hooks = lambda given, made: _call_hooks(registry, after, given, made)
+    program.seams.append(seam)
+
+
+def _call_hooks(registry: OrderedDict, after: bool, given: list, made: list | None) -> list | None:
+    """Before (`made` is None) and after a node's gradients: the values that take their place."""
+    if after == (made is None):
+        return given if made is None else made
+    outputs = tuple(None if v is None else wrap(v) for v in given)
+    if made is None:
+        found = _replaced(registry, lambda hook: hook(outputs), outputs)
+    else:
+        inputs = tuple(None if v is None else wrap(v) for v in made)
+        found = _replaced(registry, lambda hook: hook(inputs, outputs), inputs)
+    return [None if t is None else t._read() for t in found]
+
+
+def _around(function: Callable, registry: OrderedDict, after: bool) -> Callable:
+    def called(arrived, create: bool, retain: bool):
+        arrived = _call_hooks(registry, after, arrived, None)
+        made = function(arrived, create, retain)
+        slots, values = [s for s, _ in made], [v for _, v in made]
+        return list(zip(slots, _call_hooks(registry, after, arrived, values)))
+
+    return called
 
 
 def _name(entry: Entry, slot: int | None = None) -> str:
@@ -90,7 +213,7 @@ def _named(name: str) -> type:
     """A subclass of `Node` that prints as the function's name."""
     made = _classes.get(name)
     if made is None:
-        made = _classes[name] = type(name, (Node,), {"__slots__": ()})
+        made = _classes[name] = type(name, (Node,), {})
     return made
 
 
@@ -120,3 +243,142 @@ def _function_at(program: Program, slot: int) -> tuple:
         return (_named(_name(edge.entry))(None, edge.entry), 0)
     entry = maker(program.node.path(), slot)
     return (_named(_name(entry, slot))(program, entry), slot - entry.first)
+
+
+# -- the functions of torch.autograd.graph ------------------------------------------------------------------------------
+
+
+class GradientEdge(NamedTuple):
+    """A place in the graph: where the gradient of a tensor goes. `ownership_token` keeps that graph alive."""
+
+    node: Node
+    output_nr: int
+    ownership_token: Tensor | None = None
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """The edge a tensor stands for, which `torch.autograd.grad` and `backward` take in its place.
+
+    Raises:
+        RuntimeError: the tensor does not require grad.
+    """
+    if not tensor.requires_grad:
+        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+    value = tensor._read()
+    node = node_of(value) or _named("AccumulateGrad")(None, None, tensor._leaf)
+    return GradientEdge(node, tensor.output_nr, wrap(value))
+
+
+def tensor_of(edge):
+    """The tensor in whose place a gradient edge was given; anything else as it is."""
+    return edge.ownership_token if isinstance(edge, GradientEdge) else edge
+
+
+def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable, *, mode: str = "all") -> RemovableHandle:
+    """Call `fn` when the gradients of several tensors are known.
+
+    Args:
+        fn: called once a backward with the list of gradients (None where there is none), or with `mode` "any" with the
+            first gradient to arrive.
+        mode: "all" or "any".
+
+    Raises:
+        ValueError: another mode.
+        RuntimeError: a tensor does not require grad.
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    arrived: dict = {}
+
+    def hook(index: int):
+        def note(grad) -> None:
+            count = _sweeps.count
+            seen = arrived.setdefault(count, {})
+            for old in [k for k in arrived if k != count]:
+                del arrived[old]
+            seen[index] = grad
+            if mode == "any":
+                if len(seen) == 1:
+                    fn(grad)
+            elif len(seen) == 1:  # the last of them is known when the sweep ends
+                _sweeps.after.append(lambda: fn([seen.get(i) for i in range(len(tensors))]))
+
+        return note
+
+    handles = [t.register_hook(hook(i)) for i, t in enumerate(tensors)]
+
+    class Handle(RemovableHandle):
+        def __init__(self):
+            pass
+
+        def remove(self) -> None:
+            for handle in handles:
+                handle.remove()
+
+    return Handle()
+
+
+class _Sweeps(threading.local):
+    """How many backwards there have been, and what to call at the end of this one."""
+
+    def __init__(self):
+        self.count = 0
+        self.after: list = []
+
+
+_sweeps = _Sweeps()
+
+
+def finish() -> None:
+    """A backward() has ended: hooks that wait for several gradients are called."""
+    _sweeps.count += 1
+    while _sweeps.after:
+        _sweeps.after.pop(0)()
+
+
+class saved_tensors_hooks:
+    """Not supported: which values backward needs again is up to XLA, and nobody can see them.
+
+    Inside `torch.utils.checkpoint` values are computed again instead; `save_on_cpu` is accepted.
+    """
+
+    def __init__(self, pack_hook: Callable, unpack_hook: Callable):
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+
+    def __enter__(self) -> None:
+        if _disabled:
+            raise RuntimeError(_disabled[-1])
+        raise unsupported("torch.autograd.graph.saved_tensors_hooks")
+
+    def __exit__(self, *exc) -> None:
+        pass
+
+
+_disabled: list[str] = []
+
+
+@contextlib.contextmanager
+def disable_saved_tensors_hooks(error_message: str):
+    """Inside, `saved_tensors_hooks` raises an error with this message."""
+    _disabled.append(error_message)
+    try:
+        yield
+    finally:
+        _disabled.pop()
+
+
+class save_on_cpu(contextlib.nullcontext):
+    """Accepted: values that backward needs again stay where they are."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda"):
+        super().__init__()
+
+
+@contextlib.contextmanager
+def allow_mutation_on_saved_tensors():
+    """Accepted: recorded values never change, so a write after an op is always allowed."""
+    yield None
+
+
+def increment_version(tensor) -> None:
+    """Accepted: see `allow_mutation_on_saved_tensors`."""

@@ -15,7 +15,7 @@ from funcgrad.engine.launch import launch
 from funcgrad.engine.record import add_input, new_values, record, user_site
 from funcgrad.engine.slices import Slice
 from funcgrad.engine.state import Program, state
-from funcgrad.engine.structure import Entry, Node, Op, Scalar, maker
+from funcgrad.engine.structure import Entry, Node, Op, Scalar, maker, position
 from funcgrad.engine.values import Freed, Leaf, Ref, Value, aval_of, dense
 
 _VJP = Op("backward", lambda: None)
@@ -52,6 +52,17 @@ class Seam:
         self.context = None  # what a user's Function saved: its attributes are the node's
         self.last = None  # called after the hooks, with what they made of it
         self.function = function
+
+    def moved(self, made: dict[int, Value]) -> Seam:
+        """The same in the pending program, where `made` has the value of each slot."""
+        first = made[self.first].ref.index
+        place = position(state.program.node.path(), first)
+        other = Seam(place, first, self.count, self.hooks)
+        other.last, other.node_hooks, other.context = self.last, self.node_hooks, self.context
+        if self.function is not None:
+            function = self.function
+            other.function = lambda *given: [(made[slot].ref.index, ct) for slot, ct in function(*given)]
+        return other
 
     @property
     def slots(self) -> range:
@@ -177,7 +188,25 @@ class Sweep:
         if saving and program.freed.issuperset(saving):
             program.residuals = program.executable = program.arrays = None
 
+    def _at_node(self, program, seam: Seam, flowing: dict) -> None:
+        """Carry cotangents through one entry alone, for hooks that see what goes in and what comes out."""
+        tracked = maker(program.node.path(), seam.first).tracked
+        program.pins[-1].update(tracked)
+        given = [self._ones(program, s) if s in flowing and flowing[s] is None else flowing.get(s) for s in seam.slots]
+        for slot in seam.slots:
+            flowing.pop(slot, None)
+        given = seam.node_hooks(given, None)
+        roots = {s: ct for s, ct in zip(seam.slots, given) if ct is not None}
+        made = self._region(program, roots, seam.position - 1, seam.first, seam.first + seam.count)
+        for slot, ct in zip(tracked, seam.node_hooks(given, [made.get(s) for s in tracked])):
+            if ct is not None:
+                before = flowing.get(slot)
+                flowing[slot] = ct if before is None else record(_ADD, (before, ct))
+
     def _at_seam(self, program, seam: Seam, flowing: dict) -> None:
+        if seam.node_hooks:
+            self._at_node(program, seam, flowing)
+            return
         for hook in list(seam.hooks.values()):
             cotangent = flowing[seam.first]
             if cotangent is None:
@@ -268,6 +297,9 @@ class Sweep:
     def _rematerialise(self, program: Program, flowing: dict) -> dict:
         """Record a launched program's entries anew, so that its gradient can itself be differentiated."""
         made = rerecord(program)
+        for seam in program.seams:
+            if seam.first in made:
+                state.program.seams.append(seam.moved(made))
         for slot, cotangent in flowing.items():
             self._arrive(where(made[slot]), cotangent, made[slot])
         wanted = self.wanted or ()
