@@ -8,10 +8,10 @@ import sys
 
 sys.path.pop(0)  # this folder: here the standard library's `random` would be found to be this file
 
-import argparse  # noqa: E402
-import json  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
+import argparse
+import json
+import subprocess
+import time
 
 DRAWS = {
     "rand": lambda t, n: t.rand(n),
@@ -66,7 +66,16 @@ def main() -> None:
     best = {"torch": {}, "funcgrad": {}}
     for _ in range(args.rounds):
         for name, times in best.items():
-            command = [sys.executable, __file__, "--worker", name, "--size", str(args.size), "--repeats", str(args.repeats)]
+            command = [
+                sys.executable,
+                __file__,
+                "--worker",
+                name,
+                "--size",
+                str(args.size),
+                "--repeats",
+                str(args.repeats),
+            ]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             times.update({k: min(v, times.get(k, v)) for k, v in found.items()})
     print(f"{'draw':<18} {'PyTorch':>10} {'funcgrad':>10} {'ratio':>7}   ({args.size:,} elements)")
