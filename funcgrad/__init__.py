@@ -70,6 +70,7 @@ from funcgrad import cuda as cuda  # noqa: E402
 from funcgrad import fft as fft  # noqa: E402
 from funcgrad import func as func  # noqa: E402
 from funcgrad import linalg as linalg  # noqa: E402
+from funcgrad import masked as masked  # noqa: E402
 from funcgrad import nn as nn  # noqa: E402  (its layers use the ops put in place above)
 from funcgrad import optim as optim  # noqa: E402
 from funcgrad import serialization as serialization  # noqa: E402

@@ -213,7 +213,8 @@ def check_forms(case: Case) -> None:
         got = leaves(getattr(funcgrad.Tensor, name)(*case.our_args, **case.our_kwargs))
         for g, w in zip(got, want, strict=True):
             same(g, w, "method")
-    if op.inplace_variant is not None and isinstance(case.args[0], torch.Tensor):
+    in_place = getattr(op.inplace_variant, "__name__", "<lambda>")
+    if in_place != "<lambda>" and isinstance(case.args[0], torch.Tensor):
         _check_inplace(case)
     if op.supports_out and all(isinstance(w, funcgrad.Tensor) for w in want):
         _check_out(case, want)
@@ -305,11 +306,12 @@ def check_jax(case: Case) -> None:
     want = pure(*tensors)
     if not tensors or not all(isinstance(w, funcgrad.Tensor) for w in want):
         return
-    for g, w in zip(jax.jit(pure)(*tensors), want, strict=True):
-        same(g, w, "jax.jit")
-    batch = [funcgrad.stack([t, t]) for t in tensors]
-    for g, w in zip(jax.vmap(pure)(*batch), want, strict=True):
-        same(g[1], w, "jax.vmap")
+    with jax.enable_x64(True):
+        for g, w in zip(jax.jit(pure)(*tensors), want, strict=True):
+            same(g, w, "jax.jit")
+        batch = [funcgrad.stack([t, t]) for t in tensors]
+        for g, w in zip(jax.vmap(pure)(*batch), want, strict=True):
+            same(g[1], w, "jax.vmap")
 
 
 def check_repeats(case: Case) -> None:
@@ -318,8 +320,8 @@ def check_repeats(case: Case) -> None:
     def call():
         return [host(r) for r in leaves(case.function(*case.our_args, **case.our_kwargs)) if hasattr(r, "dtype")]
 
-    call()
-    call()  # a structure may differ once: values that were launched are inputs now
+    for _ in range(4):  # what a line with many structures runs is interpreted at first
+        call()
     before = compiles()
     call()
     assert compiles() == before, "a repeated call compiles again"
@@ -368,6 +370,8 @@ def error_failures(op, first: bool = False) -> list[str]:
     Only those that a copy can stand for: of operands that share no memory and have at most NumPy's 64 dimensions.
     """
     found = []
+    if op.error_inputs_func is None:
+        return found
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for error in op.error_inputs("cpu"):
