@@ -17,6 +17,7 @@ from funcgrad import _dtypes, _errors
 from funcgrad.ops._elementwise import HALVES
 from funcgrad.ops._matrix_checks import scalar_name
 from funcgrad.ops._number import Array, cast
+from funcgrad.ops._positions import PROMISE
 from funcgrad.ops._sizes import brackets
 
 _MODES = ("bilinear", "nearest", "bicubic")
@@ -74,14 +75,19 @@ def _inside(x: Array, size: int, padding_mode: str, align_corners: bool) -> Arra
 
 
 def _read(flat: Array, places: list[Array], sizes: tuple[int, ...]) -> Array:
-    """``[N, C, *grid]``: the pixels of ``[N, C, pixels]`` at whole coordinates (floats), 0 outside the image."""
-    index, within = jnp.zeros(places[0].shape, jnp.int32), jnp.ones(places[0].shape, bool)
+    """``[N, *grid, C]``: the pixels of ``[N * pixels, C]`` at whole coordinates (floats), 0 outside the image.
+
+    Channels last, so that each place is a row. The gradient of [16, 64, 32, 32] at as many places adds 65 thousand rows
+    to the image, 1 ms; the other way round it adds 4 million single numbers, 57 ms.
+    """
+    kind = jnp.int32 if flat.shape[0] < 2**31 else jnp.int64
+    zero, within = jnp.zeros((), places[0].dtype), jnp.ones(places[0].shape, bool)
+    index = lax.broadcasted_iota(kind, places[0].shape, 0)
     for place, size in zip(places, sizes):
-        within &= (place >= 0) & (place <= size - 1)
-        index = index * jnp.int32(size) + jnp.clip(place, 0, size - 1).astype(jnp.int32)
-    n, c, _ = flat.shape
-    picked = jnp.take_along_axis(flat, index.reshape(n, 1, -1), 2).reshape(n, c, *index.shape[1:])
-    return jnp.where(within[:, None], picked, jnp.zeros((), flat.dtype))
+        inside = (place >= 0) & (place <= size - 1)
+        index = index * jnp.asarray(size, kind) + jnp.where(inside, place, zero).astype(kind)
+        within &= inside
+    return jnp.where(within[..., None], flat.at[index].get(**PROMISE), jnp.zeros((), flat.dtype))
 
 
 def _linear(flat: Array, coordinates: list[Array], sizes: tuple[int, ...]) -> Array:
@@ -92,7 +98,7 @@ def _linear(flat: Array, coordinates: list[Array], sizes: tuple[int, ...]) -> Ar
     for corner in itertools.product((0, 1), repeat=len(sizes)):
         weight = math.prod(pair[i] for pair, i in zip(parts, corner))
         places = [low + jnp.asarray(i, low.dtype) for low, i in zip(lows, corner)]
-        terms.append(_read(flat, places, sizes) * weight[:, None])
+        terms.append(_read(flat, places, sizes) * weight[..., None])
     return functools.reduce(lax.add, terms)
 
 
@@ -117,10 +123,10 @@ def _cubic(flat: Array, coordinates: list[Array], sizes: tuple[int, ...], inside
             _read(
                 flat, [inside(low + jnp.asarray(k - 1, low.dtype), n) for low, k, n in zip(lows, (i, j), sizes)], sizes
             )
-            * weights[1][j][:, None]
+            * weights[1][j][..., None]
             for j in range(4)
         ]
-        rows.append(functools.reduce(lax.add, row) * weights[0][i][:, None])
+        rows.append(functools.reduce(lax.add, row) * weights[0][i][..., None])
     return functools.reduce(lax.add, rows)
 
 
@@ -130,16 +136,19 @@ def _sample(input: Array, grid: Array, mode: str, padding_mode: str, align_corne
     if 0 in grid.shape or input.size == 0:
         return jnp.zeros((n, c, *grid.shape[1:-1]), input.dtype)
     wide = _dtypes.float32 if d in HALVES else d
-    flat, places = cast(input, wide).reshape(n, c, -1), cast(grid, wide)
+    flat, places = jnp.moveaxis(cast(input, wide), 1, -1).reshape(-1, c), cast(grid, wide)
     # The grid's last axis is (x, y, z), the image's axes are (z, y, x).
     planar, bits = len(sizes) == 2, _HALF_BITS.get(d)
     pixels = [_pixel(places[..., -1 - i], size, align_corners, planar, bits) for i, size in enumerate(sizes)]
     if mode == "bicubic":
-        return cast(_cubic(flat, pixels, sizes, lambda x, n: _inside(x, n, padding_mode, align_corners)), d)
-    pixels = [_inside(x, size, padding_mode, align_corners) for x, size in zip(pixels, sizes)]
-    if mode == "nearest":
-        return cast(_read(flat, [lax.stop_gradient(jnp.round(x)) for x in pixels], sizes), d)
-    return cast(_linear(flat, pixels, sizes), d)
+        out = _cubic(flat, pixels, sizes, lambda x, n: _inside(x, n, padding_mode, align_corners))
+    else:
+        pixels = [_inside(x, size, padding_mode, align_corners) for x, size in zip(pixels, sizes)]
+        if mode == "nearest":
+            out = _read(flat, [lax.stop_gradient(jnp.round(x)) for x in pixels], sizes)
+        else:
+            out = _linear(flat, pixels, sizes)
+    return jnp.moveaxis(cast(out, d), -1, 1)
 
 
 def _check(input: Array, grid: Array, mode: str) -> None:
