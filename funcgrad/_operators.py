@@ -42,6 +42,7 @@ def _make_op(name: str) -> Op:
         creates=short in table.CREATES,
         bounds=INDEX_BOUNDS.get(short),
         reflected=short in table.REFLECTED,
+        grads=table.GRADS.get(short),
     )
     return made
 

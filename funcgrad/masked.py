@@ -201,7 +201,7 @@ def var(
     centre = call("div", _over("sum", _filled(x, mask, 0), dim, True), count)
     off = call("sub", x, centre)
     squares = call("mul", off, call("conj", off)) if x.is_complex() else call("square", off)
-    total = _over("sum", _filled(squares.real if x.is_complex() else squares, mask, 0), dim, True)
+    total = _over("sum", _filled(squares, mask, 0), dim, True)
     left = call("clamp_min", call("sub", count, correction), 0)
     return _shaped(call("div", total, left), dim, keepdim)
 
