@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from funcgrad import _device, _dtypes, _formats, _views
-from funcgrad._errors import unsupported
 from funcgrad._size import Size
 from funcgrad.engine.launch import read
 from funcgrad.engine.record import as_leaf, detached
@@ -203,7 +202,10 @@ class Tensor(Handle):
 
     @property
     def output_nr(self) -> int:
-        return 0
+        """Which of the results of its `grad_fn` this tensor is."""
+        from funcgrad.autograd.graph import output_number
+
+        return output_number(self._read()) if self._leaf is None else 0
 
     @property
     def grad(self) -> Tensor | None:
@@ -381,9 +383,6 @@ class Tensor(Handle):
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         return func(*args, **(kwargs or {}))
 
-    def to_sparse(self, *args, **kwargs):
-        raise unsupported("torch.Tensor.to_sparse")
-
 
 _OWN = {
     "_grad",
@@ -423,11 +422,25 @@ def wrap(value: Value) -> Tensor:
 
 def _check_grad(tensor: Tensor, grad: Tensor) -> None:
     if not isinstance(grad, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type '{type(grad).__name__}'")
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
     if grad.shape != tensor.shape:
-        raise RuntimeError("assigned grad has data of a different size")
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(grad.shape)}' to a tensor of size '{list(tensor.shape)}'. "
+            "Please ensure that the gradient and the tensor are the same size"
+        )
     if grad.dtype is not tensor.dtype:
-        raise RuntimeError("assigned grad has data of a different type")
+        raise RuntimeError(
+            f"attempting to assign a gradient with dtype '{_lower_name(grad.dtype)}' to a tensor with grad_dtype "
+            f"'{tensor.dtype.scalar_name}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). "
+            "You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype "
+            "with caution. Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they "
+            "match."
+        )
+
+
+def _lower_name(dtype: _dtypes.dtype) -> str:
+    name = dtype.scalar_name
+    return name[:1].lower() + name[1:]
 
 
 def _rebuild(cls, array: np.ndarray, dtype, requires_grad: bool) -> Tensor:

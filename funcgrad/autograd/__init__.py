@@ -15,6 +15,7 @@ from funcgrad.autograd.grad_mode import enable_grad as enable_grad
 from funcgrad.autograd.grad_mode import inference_mode as inference_mode
 from funcgrad.autograd.grad_mode import no_grad as no_grad
 from funcgrad.autograd.grad_mode import set_grad_enabled as set_grad_enabled
+from funcgrad.autograd.grad_mode import set_multithreading_enabled as set_multithreading_enabled
 from funcgrad.autograd.gradcheck import gradcheck as gradcheck
 from funcgrad.autograd.gradcheck import gradgradcheck as gradgradcheck
 from funcgrad.autograd.variable import Variable as Variable

@@ -71,6 +71,8 @@ def grad(
     Source: https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
@@ -260,7 +262,9 @@ def _accumulate(reached: list, create: bool) -> None:
     for tensor, _ in reached:
         if tensor._post_hooks:
             for hook in list(tensor._post_hooks.values()):
-                hook(tensor)
+                changed = hook(tensor)
+                if changed is not None:
+                    raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
 
 
 class _RestoreGrads:

@@ -141,6 +141,19 @@ class set_grad_enabled(_Mode):
         return set_grad_enabled(self.mode)
 
 
+class set_multithreading_enabled:
+    """Accepted: backward is one program; XLA decides on its threads."""
+
+    def __init__(self, mode: bool):
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc) -> None:
+        pass
+
+
 def is_grad_enabled() -> bool:
     """Whether gradients are being recorded in this thread."""
     return state.grad

@@ -69,7 +69,7 @@ class Node:
             tensor = self._leaf.owner()
             if after:
                 tensor.register_post_accumulate_grad_hook(
-                    lambda t: [h((), (t.grad,)) for h in registry.values()] and None
+                    lambda t: [h((), (t.grad,)) for h in registry.values()].clear()
                 )
             else:
                 tensor.register_hook(lambda g: _replaced(registry, lambda h: h((g,)), (g,))[0])
@@ -183,6 +183,8 @@ def _name(entry: Entry, slot: int | None = None) -> str:
         return _matmul_name(entry)
     if op.name == "getitem":
         return _index_name(entry)
+    if entry.vjp is not None:
+        return _gradient_name(entry, slot)
     return op.grad_name
 
 
@@ -193,6 +195,23 @@ def _index_name(entry: Entry) -> str:
         if item != ":":
             return names.get(item, "SliceBackward0")
     return "AliasBackward0"
+
+
+_GRADIENT_OF = {"sigmoid": "SigmoidBackward", "tanh": "TanhBackward", "sqrt": "DivBackward0", "log": "DivBackward0"}
+
+
+def _gradient_name(entry: Entry, slot: int | None) -> str:
+    """What PyTorch computes last for this gradient: the sum of several, or the derivative of the op that comes first."""
+    slice_ = entry.vjp
+    at = slice_.results[slot - entry.first] if slot is not None else slice_.results[0]
+    readers = [e for e in slice_.swept if at in e.tracked]
+    if len(readers) != 1:
+        return "AddBackward0"
+    op = readers[0].op
+    if [getattr(a, "index", None) for a in readers[0].args].count(at) > 1:
+        return "AddBackward0"
+    found = _GRADIENT_OF.get(op.name, "MulBackward0")
+    return found + "Backward0" if found.endswith("Backward") else found
 
 
 def _matmul_name(entry: Entry) -> str:
@@ -231,6 +250,15 @@ def node_of(value: Value) -> Node | None:
     program, slot = (origin.program, origin.slot) if isinstance(origin, Origin) else (value.program, value.ref.index)
     entry = maker(program.node.path(), slot)
     return _named(_name(entry, slot))(program, entry)
+
+
+def output_number(value: Value) -> int:
+    """Which of the results of its entry a value is."""
+    if not value.requires_grad or isinstance(value.origin, Leaf | Freed):
+        return 0
+    origin = value.origin
+    program, slot = (origin.program, origin.slot) if isinstance(origin, Origin) else (value.program, value.ref.index)
+    return slot - maker(program.node.path(), slot).first
 
 
 def _function_at(program: Program, slot: int) -> tuple:

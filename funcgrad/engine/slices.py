@@ -21,7 +21,7 @@ class Slice:
         batch: how many cotangents each root is given, stacked along a new first axis; 0 for a single one.
     """
 
-    __slots__ = ("avals", "batch", "captures", "entries", "frontier", "reads", "roots", "watched")
+    __slots__ = ("avals", "batch", "captures", "entries", "frontier", "reads", "roots", "swept", "watched")
 
     def __init__(self, path, roots, captures, targets, low: int, batch: int = 0):
         self.roots = roots
@@ -30,6 +30,7 @@ class Slice:
         makers = {e.first + i: p for p, e in enumerate(path) for i in range(len(e.outs))}
         allowed = _leading_to(path, set(targets) | set(captures)) if targets is not None else None
         self.entries, live = _swept(path, roots, allowed, low)
+        self.swept = [path[p] for p in self.entries]
         self.captures = tuple(s for s in captures if s in live)
         inside = {path[p].first + i for p in self.entries for i in range(len(path[p].outs))}
         self.frontier = tuple(sorted(s for s in live if s not in inside and (targets is None or s in allowed)))
