@@ -1,16 +1,13 @@
-"""Time random draws against PyTorch: ``python benchmarks/random.py [--size N] [--repeats N]``.
+"""Time random draws against PyTorch: ``python benchmarks/draws.py [--size N] [--repeats N]``.
 
 Each library draws in a process of its own, the two in turn; a time is the best of the repeats, up to the values being
 there. A ratio below 1 means that funcgrad is faster.
 """
 
-import sys
-
-sys.path.pop(0)  # this folder: here the standard library's `random` would be found to be this file
-
 import argparse
 import json
 import subprocess
+import sys
 import time
 
 DRAWS = {
