@@ -37,6 +37,11 @@ def _where(device) -> _device.device:
     return _device.canonical(device) if device is not None else _device.current()
 
 
+def _in_gaps(out: Tensor | None, shape: tuple) -> bool:
+    """Whether a draw goes into an `out` whose memory order decides where the numbers go."""
+    return out is not None and tuple(out.shape) == shape and not out.is_contiguous()
+
+
 def rand(
     *size,
     generator=None,
@@ -58,6 +63,8 @@ def rand(
     Source: https://docs.pytorch.org/docs/stable/generated/torch.rand.html
     """
     shape, d = _sizes(size or (named.pop("size"),)), dtype or _dtypes.default_dtype()
+    if _in_gaps(out, shape):
+        return out.uniform_(generator=generator)
     return _finish(
         drawn(generator, lambda e, shape: _draws.rand(e, shape, d), _where(device), shape=shape), requires_grad, out
     )
@@ -79,6 +86,8 @@ def randn(
     Source: https://docs.pytorch.org/docs/stable/generated/torch.randn.html
     """
     shape, d = _sizes(size or (named.pop("size"),)), dtype or _dtypes.default_dtype()
+    if _in_gaps(out, shape):
+        return out.normal_(generator=generator)
     return _finish(
         drawn(generator, lambda e, shape: _draws.randn(e, shape, d), _where(device), shape=shape), requires_grad, out
     )
@@ -95,6 +104,8 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
         low, high = 0, low
     shape, d = _sizes((size,)), dtype or _dtypes.int64
     low, high = int(low), int(high)
+    if _in_gaps(out, shape):
+        return out.random_(low, high, generator=generator)
     return _finish(
         drawn(generator, lambda e, shape: _draws.randint(e, low, high, shape, d), _where(device), shape=shape),
         requires_grad,
@@ -120,6 +131,8 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, la
     """
     if size is not None:
         shape, d = _sizes((size,)), dtype or _dtypes.default_dtype()
+        if _in_gaps(out, shape):
+            return out.normal_(float(mean), float(std), generator=generator)
         made = drawn(
             generator, lambda e, shape: _draws.normal(e, shape, d, float(mean), float(std)), _where(device), shape=shape
         )
@@ -145,17 +158,25 @@ def bernoulli(input: Tensor, p=None, *, generator=None, out=None) -> Tensor:
         return _finish(
             drawn(generator, lambda e, shape: _draws.bernoulli(e, shape, d, float(p)), shape=shape), False, out
         )
-    return _finish(_bernoulli_of(generator, input, shape, d), False, out)
+    return _finish(_bernoulli_of(generator, input, d), False, out)
 
 
-def _bernoulli_of(generator, probs: Tensor, shape: tuple, d) -> Tensor:
+def _bernoulli_of(generator, probs: Tensor, d, like: Tensor | None = None) -> Tensor:
     """Ones with the probabilities of a tensor; where those cannot be read, uniforms are drawn to compare them with."""
     if not at_hand(probs.detach()._read()) and probs.dtype.is_floating_point:
         wide = _dtypes.float64 if probs.dtype is _dtypes.float64 else _dtypes.float32
-        uniform = drawn(generator, lambda e: _draws.rand(e, shape, wide), probs.device)
+        uniform = _drawn_as(like, probs, generator, lambda e, shape, rows: _draws.rand(e, shape, wide))
         return _operators.apply(_BELOW, (probs.detach(), uniform, d))
     given = probs.detach()._host()
-    return drawn(generator, lambda e: _draws.bernoulli_tensor(e, shape, d, given), probs.device)
+    if like is not None and not like.is_contiguous():
+        given = given.transpose(_draws.visiting_order(tuple(like.shape), like.stride()))
+    return _drawn_as(like, probs, generator, lambda e, shape, rows: _draws.bernoulli_tensor(e, shape, d, given))
+
+
+def _drawn_as(like: Tensor | None, probs: Tensor, generator, draw) -> Tensor:
+    if like is not None:
+        return drawn_like(like, generator, draw)
+    return drawn(generator, lambda e, shape: draw(e, shape, True), probs.device, tuple(probs.shape))
 
 
 def _below(probs: Array, uniform: Array, dtype) -> Array:
@@ -197,20 +218,45 @@ def binomial(count: Tensor, prob: Tensor, generator=None) -> Tensor:
     return drawn_from(generator, _draws.binomial, (count, prob), like=(shape, count.dtype.numpy))
 
 
+def drawn_like(like: Tensor, generator, draw, dense: bool = True, device=None) -> Tensor:
+    """``draw(engine, shape, contiguous)`` laid out as `like`: numbers go where PyTorch puts them, by memory order.
+
+    Args:
+        like: a tensor of the shape and strides.
+        dense: the target is a new tensor, without the gaps that `like` may have.
+    """
+    shape, device = tuple(like.shape), device or like.device
+    if like.is_contiguous():
+        return drawn(generator, lambda e, shape: draw(e, shape, True), device, shape)
+    order = _draws.visiting_order(shape, like.stride())
+    in_rows = dense and order == tuple(range(len(shape)))
+    made = drawn(generator, lambda e, shape: draw(e, shape, in_rows), device, tuple(shape[d] for d in order))
+    return made if order == tuple(range(len(shape))) else made.permute(tuple(int(d) for d in np.argsort(order)))
+
+
 def _like(factory):
     def like(input: Tensor, *args, dtype=None, device=None, requires_grad=False, memory_format=None, layout=None,
              pin_memory=False, generator=None):  # fmt: skip
         options = {"dtype": dtype or input.dtype, "device": device or input.device, "requires_grad": requires_grad}
         if factory is randint:
-            bounds = (0, args[0]) if len(args) == 1 else args
-            return randint(*bounds, tuple(input.shape), generator=generator, **options)
-        return factory(tuple(input.shape), generator=generator, **options)
+            args = (0, *args) if len(args) == 1 else args
+        if not input.is_contiguous():
+            made = drawn_like(
+                input, generator, _LIKE[factory](options["dtype"], *args), device=_where(options["device"])
+            )
+            return made.requires_grad_() if requires_grad else made
+        return factory(*args, tuple(input.shape), generator=generator, **options)
 
     like.__name__ = factory.__name__ + "_like"
     like.__doc__ = f"As `torch.{factory.__name__}`, with the shape, dtype and device of `input`."
     return like
 
 
+_LIKE = {
+    rand: lambda d: lambda e, shape, contiguous: _draws.rand(e, shape, d),
+    randn: lambda d: lambda e, shape, contiguous: _draws.normal(e, shape, d, contiguous=contiguous),
+    randint: lambda d, low, high: lambda e, shape, contiguous: _draws.randint(e, int(low), int(high), shape, d),
+}
 rand_like, randn_like, randint_like = _like(rand), _like(randn), _like(randint)
 
 
@@ -219,7 +265,7 @@ rand_like, randn_like, randint_like = _like(rand), _like(randn), _like(randint)
 
 def _fill(self: Tensor, generator, draw) -> Tensor:
     check_writable(self)
-    write(self, drawn(generator, draw, self.device, tuple(self.shape))._read())
+    write(self, drawn_like(self, generator, draw, dense=False)._read())
     return self
 
 
@@ -227,13 +273,15 @@ def uniform_(self: Tensor, from_=0.0, to=1.0, *, generator=None, **named) -> Ten
     """Fill with uniform numbers from [from, to)."""
     low = float(named.get("from", from_))
     d = self.dtype
-    return _fill(self, generator, lambda e, shape: _draws.uniform(e, shape, d, low, float(to)))
+    return _fill(self, generator, lambda e, shape, rows: _draws.uniform(e, shape, d, low, float(to)))
 
 
 def normal_(self: Tensor, mean=0.0, std=1.0, *, generator=None) -> Tensor:
     """Fill with normal numbers."""
     d = self.dtype
-    return _fill(self, generator, lambda e, shape: _draws.normal(e, shape, d, float(mean), float(std)))
+    return _fill(
+        self, generator, lambda e, shape, rows: _draws.normal(e, shape, d, float(mean), float(std), contiguous=rows)
+    )
 
 
 def random_(self: Tensor, from_=None, to=None, *, generator=None, **named) -> Tensor:
@@ -242,24 +290,23 @@ def random_(self: Tensor, from_=None, to=None, *, generator=None, **named) -> Te
     if high is None and low is not None:
         low, high = 0, low
     d = self.dtype
-    return _fill(self, generator, lambda e, shape: _draws.random(e, shape, d, low, high))
+    return _fill(self, generator, lambda e, shape, rows: _draws.random(e, shape, d, low, high))
 
 
 def bernoulli_(self: Tensor, p=0.5, *, generator=None) -> Tensor:
     """Fill with ones with probability `p` (a number, or a tensor of probabilities), else zeros."""
     d = self.dtype
     if isinstance(p, Tensor):
-        given = p._host()
-        return _fill(
-            self, generator, lambda e, shape: _draws.bernoulli_tensor(e, shape, d, np.broadcast_to(given, shape))
-        )
-    return _fill(self, generator, lambda e, shape: _draws.bernoulli(e, shape, d, float(p)))
+        check_writable(self)
+        write(self, _bernoulli_of(generator, p.expand(tuple(self.shape)), d, self)._read())
+        return self
+    return _fill(self, generator, lambda e, shape, rows: _draws.bernoulli(e, shape, d, float(p)))
 
 
 def _filler(name: str, draw, doc: str):
     def fill(self: Tensor, *args, generator=None) -> Tensor:
         d = self.dtype
-        return _fill(self, generator, lambda e, shape: draw(e, shape, d, *args))
+        return _fill(self, generator, lambda e, shape, rows: draw(e, shape, d, *args))
 
     fill.__name__, fill.__doc__ = name, doc
     return fill
@@ -271,13 +318,16 @@ geometric_ = _filler("geometric_", _draws.geometric, "Fill with geometric counts
 log_normal_ = _filler("log_normal_", _draws.log_normal, "Fill with log-normal numbers.")
 
 
-def dropout_mask(shape: tuple, p: float, generator=None) -> Tensor:
-    """Which elements dropout keeps."""
-    return drawn(generator, lambda e, shape: _draws.dropout_mask(e, shape, p), shape=shape)
+def dropout_mask(like: tuple | Tensor, p: float, generator=None) -> Tensor:
+    """Which elements dropout keeps, of a tensor or a contiguous one of the given shape."""
+    if isinstance(like, tuple):
+        return drawn(generator, lambda e, shape: _draws.dropout_mask(e, shape, p), shape=like)
+    return drawn_like(like, generator, lambda e, shape, rows: _draws.dropout_mask(e, shape, p))
 
 
-def feature_dropout_mask(shape: tuple, p: float, generator=None) -> Tensor:
+def feature_dropout_mask(like: tuple | Tensor, p: float, generator=None) -> Tensor:
     """Which channels feature dropout keeps."""
+    shape = like if isinstance(like, tuple) else tuple(like.shape)
     return drawn(generator, lambda e: _draws.feature_dropout_mask(e, shape, p))
 
 

@@ -21,7 +21,7 @@ def check_probability(p: float) -> None:
 def _dropped(op: str, draw, input: Tensor, p: float, inplace: bool) -> Tensor:
     if p == 1:  # PyTorch multiplies with zero, which keeps NaN
         return stored(input, input * 0, inplace)
-    out = _operators.call(op, input, draw(tuple(input.shape), p), p)
+    out = _operators.call(op, input, draw(input, p), p)
     return stored(input, out, inplace)
 
 
