@@ -66,7 +66,7 @@ def _run(func, leaves, spec, dims, size: int, out_dims, randomness: str, kwargs)
         results, out_spec = tree_flatten(output)
         axes = _out_axes(func, out_dims, results, output, out_spec)
         values = [r._read() for r in results]
-        for r, v, axis in zip(results, values, axes):
+        for v, axis in zip(values, axes):
             if axis is None and batch.varies(v):
                 raise ValueError(
                     f"vmap({_name(func)}, ...): `{_name(func)}` can not return a BatchedTensor when out_dim is None"

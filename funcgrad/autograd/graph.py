@@ -17,7 +17,7 @@ from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.backward import Seam
 from funcgrad.engine.state import Program
 from funcgrad.engine.structure import Entry, maker, position
-from funcgrad.engine.values import Freed, Leaf, Origin, Value
+from funcgrad.engine.values import Freed, Leaf, Origin, Ref, Value
 from funcgrad.utils.hooks import RemovableHandle
 
 
@@ -179,10 +179,9 @@ def _name(entry: Entry, slot: int | None = None) -> str:
     ):  # a function entered as a whole: the op that made this result of it
         path, slots = inner
         return _name(maker(path, slots[slot - entry.first]), slots[slot - entry.first])
-    if op.name == "matmul":
-        return _matmul_name(entry)
-    if op.name == "getitem":
-        return _index_name(entry)
+    by_call = _BY_CALL.get(op.name)
+    if by_call is not None:
+        return by_call(entry) or op.grad_name
     if entry.vjp is not None:
         return _gradient_name(entry, slot)
     return op.grad_name
@@ -216,13 +215,51 @@ def _gradient_name(entry: Entry, slot: int | None) -> str:
 
 def _matmul_name(entry: Entry) -> str:
     """`matmul` is several functions in PyTorch, by the ranks of its operands."""
-    return (
-        "MmBackward0"
-        if len(entry.outs[0][0].shape) == 2
-        else "UnsafeViewBackward0"
-        if entry.outs[0][0].shape
-        else "DotBackward0"
-    )
+    rank = len(entry.outs[0][0].shape)
+    return ("DotBackward0", "MvBackward0", "MmBackward0")[rank] if rank < 3 else "UnsafeViewBackward0"
+
+
+def _linear_name(entry: Entry) -> str:
+    rank, biased = len(entry.outs[0][0].shape), len(entry.reads) > 2
+    if rank == 2:
+        return "AddmmBackward0" if biased else "MmBackward0"
+    return "ViewBackward0" if biased else "UnsafeViewBackward0"
+
+
+def _has_dim(entry: Entry) -> bool:
+    given = entry.args[1] if len(entry.args) > 1 else (entry.kwargs or {}).get("dim")
+    return given is not None
+
+
+def _numbered(name: str, with_dim: int, without: int) -> Callable:
+    return lambda entry: f"{name}Backward{with_dim if _has_dim(entry) else without}"
+
+
+def _pow_name(entry: Entry) -> str:
+    base, exponent = (*entry.args, None)[:2]
+    if not isinstance(base, Ref):
+        return "PowBackward2"
+    return "PowBackward1" if isinstance(exponent, Ref) else "PowBackward0"
+
+
+_BY_CALL: dict[str, Callable] = {
+    "matmul": _matmul_name,
+    "linear": _linear_name,
+    "getitem": _index_name,
+    "pow": _pow_name,
+    "sum": _numbered("Sum", 1, 0),
+    "mean": _numbered("Mean", 1, 0),
+    "max": _numbered("Max", 0, 1),
+    "min": _numbered("Min", 0, 1),
+    "squeeze": _numbered("Squeeze", 1, 0),
+    "clamp": lambda entry: "ClampBackward0" if len(entry.reads) > 1 else "ClampBackward1",
+    "scatter": lambda entry: "ScatterBackward0" if len(entry.reads) > 2 else "ScatterBackward1",
+    "split": lambda entry: "SplitWithSizesBackward0" if isinstance(entry.args[1], tuple) else None,
+    "diag": lambda entry: "DiagEmbedBackward0" if len(entry.outs[0][0].shape) == 2 else "DiagonalBackward0",
+    "fill": lambda entry: "FillBackward2",
+    "zero": lambda entry: "ZeroBackward0",
+}
+"""Functions that PyTorch has several of, and by what it chooses."""
 
 
 _classes: dict[str, type] = {}
