@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from funcgrad import _device, _dtypes, _operators
-from funcgrad._errors import unsupported
 from funcgrad._size import Size
 from funcgrad._storage import formatted
 from funcgrad._tensor import Tensor, wrap
@@ -270,6 +269,3 @@ def _found(name: str) -> bool:
 
     return ops.find(name) is not None
 
-
-def sparse_coo_tensor(*args, **kwargs):
-    raise unsupported("torch.sparse_coo_tensor")

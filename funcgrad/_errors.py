@@ -78,3 +78,15 @@ def check_dtype(kernel: str, d, kinds: str) -> None:
     """
     if _kind(d) not in kinds:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{d.scalar_name}'")
+
+
+def refusing(path: str):
+    """A function that stands for one that funcgrad lacks: it raises `unsupported` when called."""
+
+    def function(*args, **kwargs):
+        raise unsupported(path)
+
+    function.__name__ = function.__qualname__ = path.rpartition(".")[2]
+    function.__doc__ = "Not supported."
+    function.is_missing = True
+    return function

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from funcgrad import _creation, _device, _dtypes, _host_memory, _interop, _operators, _storage
-from funcgrad._errors import unsupported
+from funcgrad._errors import refusing, unsupported
 from funcgrad._tensor import Tensor, wrap
 
 # -- element by element -----------------------------------------------------------------------------------------------
@@ -314,6 +314,43 @@ def asarray(obj, *, dtype=None, device=None, copy: bool | None = None, requires_
     return made.requires_grad_() if requires_grad and not made.requires_grad else made
 
 
+def _of_sparse(name: str, method: bool):
+    """A function of `funcgrad.sparse`, which is loaded when first used."""
+
+    def function(*args, **kwargs):
+        from funcgrad import sparse
+
+        return getattr(sparse, name)(*args, **kwargs)
+
+    function.__name__ = name
+    function.__doc__ = (
+        f"See `torch.{'Tensor.' if method else ''}{name}` in PyTorch; the rest of sparse is in `torch.sparse`."
+    )
+    return function
+
+
+_SPARSE_METHODS = """
+    to_sparse to_sparse_coo to_sparse_csr to_dense
+"""
+_SPARSE_FUNCTIONS = """
+    sparse_coo_tensor sparse_csr_tensor smm spmm
+"""
+
+
+def _not_sparse(name: str, message: str):
+    def method(self, *args, **kwargs):
+        raise RuntimeError(f"{name} expected sparse {message} tensor layout but got Strided")
+
+    method.__name__ = name
+    return method
+
+
+_SPARSE_ONLY = {
+    "crow_indices": "row compressed", "col_indices": "row compressed", "ccol_indices": "column compressed",
+    "row_indices": "column compressed",
+}  # fmt: skip
+
+
 def _never(name: str):
     return property(lambda self: False, doc=f"False: there is no {name} here.")
 
@@ -331,10 +368,16 @@ def install() -> dict:
     Tensor.name = property(lambda self: "", doc="The empty string, as in PyTorch.")
     Tensor.volatile = property(lambda self: False, doc="False: removed from PyTorch.")
     Tensor.grad_dtype = property(lambda self: self.dtype, doc="The dtype that gradients of this tensor have.")
-    Tensor.chalf = lambda self, memory_format=None: _refuse("torch.Tensor.chalf")
-    return {f.__name__: f for f in (is_conj, is_neg, frombuffer, from_file, empty_permuted, empty_strided, as_tensor,
+    for name in _SPARSE_METHODS.split():
+        setattr(Tensor, name, _of_sparse(name, True))
+    missing = "to_sparse_csc to_sparse_bsr to_sparse_bsc sparse_mask sparse_resize_ sparse_resize_and_clear_ chalf"
+    for name in missing.split():
+        setattr(Tensor, name, refusing(f"torch.Tensor.{name}"))
+    for name, message in _SPARSE_ONLY.items():
+        setattr(Tensor, name, _not_sparse(name, message))
+    sparse = {name: _of_sparse(name, False) for name in _SPARSE_FUNCTIONS.split()}
+    missing = "sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor sparse_compressed_tensor lobpcg"
+    sparse |= {name: refusing(f"torch.{name}") for name in missing.split()}
+    return sparse | {f.__name__: f for f in (is_conj, is_neg, frombuffer, from_file, empty_permuted, empty_strided, as_tensor,
                                     asarray)}  # fmt: skip
 
-
-def _refuse(path: str):
-    raise unsupported(path)

@@ -115,11 +115,6 @@ def broadcast_shapes(*shapes) -> Size:
     return Size(_broadcast(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes]))
 
 
-def is_storage(obj) -> bool:
-    """Whether `obj` is a PyTorch storage: there are none here."""
-    return False
-
-
 def typename(obj) -> str:
     """The name of a value's type, as PyTorch spells it."""
     if isinstance(obj, Tensor):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from funcgrad._errors import unsupported
+from funcgrad._errors import refusing
 
 
 class ReduceOp:
@@ -58,17 +58,8 @@ def _uninitialized(name: str):
     return function
 
 
-def _refused(name: str):
-    def function(*args, **kwargs):
-        raise unsupported(f"torch.distributed.{name}")
-
-    function.__name__ = name
-    function.__doc__ = "Not supported."
-    return function
-
-
 globals().update({n: _uninitialized(n) for n in (
     "all_gather all_gather_object all_reduce all_to_all barrier broadcast broadcast_object_list destroy_process_group "
     "gather get_backend get_rank get_world_size irecv isend recv reduce reduce_scatter scatter send"
 ).split()})  # fmt: skip
-globals().update({n: _refused(n) for n in "init_process_group init_device_mesh new_group".split()})
+globals().update({n: refusing(f"torch.distributed.{n}") for n in "init_process_group init_device_mesh new_group".split()})

@@ -14,7 +14,7 @@ import contextlib
 import typing
 from typing import Any, Final
 
-from funcgrad._errors import unsupported
+from funcgrad._errors import refusing
 from funcgrad.futures import Future as Future
 from funcgrad.nn.modules.module import Module
 
@@ -139,16 +139,8 @@ class optimized_execution(contextlib.nullcontext):
     """Accepted; programs are always compiled."""
 
 
-def _refused(name: str):
-    def function(*args, **kwargs):
-        raise unsupported(f"torch.jit.{name}")
-
-    function.__name__ = name
-    return function
-
-
 save, load, export_opnames, CompilationUnit = (
-    _refused(n) for n in ("save", "load", "export_opnames", "CompilationUnit")
+    refusing(f"torch.jit.{name}") for name in ("save", "load", "export_opnames", "CompilationUnit")
 )
 __all__ = [
     "Attribute", "CompilationUnit", "Error", "Final", "Future", "ScriptFunction", "ScriptModule", "annotate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from funcgrad._errors import unsupported
+from funcgrad._errors import refusing
 
 
 class OnnxExporterError(RuntimeError):
@@ -14,6 +14,4 @@ def is_in_onnx_export() -> bool:
     return False
 
 
-def export(*args, **kwargs):
-    """Not supported."""
-    raise unsupported("torch.onnx.export")
+export = refusing("torch.onnx.export")
