@@ -84,7 +84,7 @@ def setitem(self: Tensor, index, value) -> None:
 def _check_part(self: Tensor, layout: tuple) -> None:
     """PyTorch's error for writing to a part that repeats elements."""
     place = whole(self)
-    if not any(item in ("a", "u") for item in layout):
+    if all(item in (":", "i", "n") or (item.__class__ is tuple and item[0] == "s") for item in layout):
         place = strides.derive("getitem", place, layout, *[0] * len(layout))
     check_overlap(place.sizes, place.strides)
 

@@ -24,7 +24,7 @@ BINARY = (
     "logical_xor",
     "bitwise_or",
     "atan2",
-    "pow",
+    "xlogy",
 )
 UNARY = ("neg", "abs", "sign", "square", "sin", "exp", "floor", "logical_not", "sum", "mean", "cumsum(0)", "amax(-1)")
 VIEWS = (
@@ -103,10 +103,12 @@ def check(lines: list[str], dtypes: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         (want_errors, want), (got_errors, got) = (run(library, lines, dtypes) for library in (torch, funcgrad))
+    if any(w.dtype is torch.complex32 for w in want.values()):
+        return  # a dtype of neither NumPy nor XLA
     program = "\n".join(lines)
     for line, w, g in zip(lines, want_errors, got_errors):
         assert (w is None) == (g is None), f"{line}: {g!r}, PyTorch {w!r}; dtypes {dtypes}\n{program}"
-    assert got.keys() == want.keys()
+    assert got.keys() == want.keys(), program
     for name, w in want.items():
         g, what = got[name], f"{name}, dtypes {dtypes}\n{program}"
         assert tuple(g.shape) == tuple(w.shape) and str(g.dtype).split(".")[1] == str(w.dtype).split(".")[1], what
