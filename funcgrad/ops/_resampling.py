@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -16,6 +17,7 @@ from jax import lax
 from funcgrad.ops._number import Array
 
 MOST_TAPS = 8
+LONG = 512
 
 
 class Table(NamedTuple):
@@ -130,10 +132,35 @@ def _pick(x: Array, axis: int, places: np.ndarray) -> Array:
 
 
 def resample(x: Array, axis: int, table: Table) -> Array:
-    """The weighted sums of `table` along `axis`."""
+    """The weighted sums of `table` along `axis`.
+
+    Their gradient is a product with a matrix, unless the axis is long: a scatter of [16, 32, 64, 64] to half its sizes
+    takes 14 ms, the product 1.7; to a quarter of [4, 64, 256, 256] 303 and 22 (one loaded core of an AMD EPYC). The sums
+    themselves are not one, or an infinity would be seen by all of its line.
+    """
+    if table.weights is None:
+        return _pick(x, axis, table.places[:, 0])
+
+    @jax.custom_jvp
+    def sums(x: Array) -> Array:
+        return _sums(x, axis, table)
+
+    @sums.defjvp
+    def _(primals, tangents):
+        return sums(*primals), _by_matrix(tangents[0], axis, table)
+
+    return sums(x) if x.shape[axis] <= LONG else _sums(x, axis, table)
+
+
+def _by_matrix(x: Array, axis: int, table: Table) -> Array:
+    matrix = np.zeros((len(table.places), x.shape[axis]), table.weights.dtype)
+    np.add.at(matrix, (np.arange(len(table.places))[:, None], table.places), table.weights)
+    y = lax.dot_general(x, jnp.asarray(matrix, x.dtype), (((axis,), (1,)), ((), ())), precision=lax.Precision.HIGHEST)
+    return jnp.moveaxis(y, -1, axis)
+
+
+def _sums(x: Array, axis: int, table: Table) -> Array:
     places, weights = table
-    if weights is None:
-        return _pick(x, axis, places[:, 0])
     along = [1] * x.ndim
     along[axis] = len(places)
     if places.shape[1] <= MOST_TAPS:
