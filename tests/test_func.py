@@ -402,3 +402,86 @@ PROGRAMS = [
 @pytest.mark.parametrize("code", PROGRAMS, ids=lambda f: f.__name__)
 def test_programs(code):
     both(code, rtol=1e-4, atol=1e-5)
+
+
+# -- under JAX's own transformations ----------------------------------------------------------------------------------
+
+
+def in_jax(function):
+    """A function of tensors as one of JAX arrays."""
+    import funcgrad as torch
+
+    return lambda x: torch.to_jax(function(torch.from_jax(x)))
+
+
+def test_jax_calls_a_functions_own_backward():
+    import jax
+    import jax.numpy as jnp
+
+    import funcgrad as torch
+
+    class TenTimes(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, k):
+            ctx.save_for_backward(a)
+            ctx.k = k
+            return a * a * k
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 20 * ctx.saved_tensors[0] * ctx.k, None
+
+    f = in_jax(lambda x: (TenTimes.apply(x * 2, 3) * 2).sum())
+    x = jnp.ones(3)
+    assert jax.grad(f)(x).tolist() == jax.jit(jax.grad(f))(x).tolist() == [480.0] * 3
+    assert jax.vmap(jax.grad(f))(jnp.ones((2, 3))).tolist() == [[480.0] * 3] * 2
+    assert jax.jit(f)(x).item() == 72.0
+
+
+def test_jax_stops_where_pytorch_does():
+    import jax
+    import jax.numpy as jnp
+
+    import funcgrad as torch
+
+    def without(x):
+        with torch.no_grad():
+            y = x * 3
+        return (y * x).sum()
+
+    assert jax.grad(in_jax(without))(jnp.ones(3)).tolist() == [3.0] * 3
+    assert jax.grad(in_jax(lambda x: (x.detach() * x).sum()))(jnp.ones(3)).tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("source", "want"),
+    [
+        ("F.grad(lambda a: (a**3).sum())(x).sum()", 6.0),
+        ("F.grad_and_value(lambda a: (a**3).sum())(x)[1]", 3.0),
+        ("F.vmap(F.grad(lambda a: a**3))(x).sum()", 6.0),
+        ("F.jvp(lambda a: (a**3).sum(), (x,), (x.detach(),))[1]", 6.0),
+        ("F.hessian(lambda a: (a**3).sum())(x).sum()", 6.0),
+    ],
+)
+def test_jax_differentiates_transforms(source, want):
+    import jax
+    import jax.numpy as jnp
+
+    import funcgrad as torch
+
+    f = in_jax(lambda x: eval(source, {"F": torch.func, "x": x}))
+    assert jax.grad(f)(jnp.ones(3)).tolist() == [want] * 3
+
+
+def test_a_loop_of_transforms_compiles_once():
+    import funcgrad as torch
+    from funcgrad.engine.explain import compiles
+
+    x, w = matrix(torch), vector(torch)[:2]
+    per_example = torch.vmap(torch.func.grad(lambda w, a: (w * a).sum().sin()), in_dims=(None, 0))
+    counts = []
+    for _ in range(5):
+        w = w - 0.1 * per_example(w, x).mean(0)
+        w = w - 0.1 * torch.func.grad(lambda w: (x @ w).pow(2).mean())(w)
+        counts.append(compiles())
+    assert counts[2:] == counts[2:3] * 3

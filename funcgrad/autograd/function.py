@@ -160,8 +160,9 @@ class Function(FunctionCtx):
         return _function_rules.push_forward(cls, "jvp" in own, has_backward, ctx, args, connected)
 
 
-def _own(cls) -> set:
-    return {name for base in cls.__mro__[: cls.__mro__.index(Function)] for name in vars(base)}
+@functools.lru_cache(maxsize=256)
+def _own(cls) -> frozenset:
+    return frozenset(name for base in cls.__mro__[: cls.__mro__.index(Function)] for name in vars(base))
 
 
 def _connect(cls, ctx, args, results):
