@@ -95,8 +95,7 @@ def run(library, lines: list[str], dtypes: list[str]):
             errors.append(None)
         except (RuntimeError, TypeError, IndexError, ValueError, NameError, NotImplementedError) as e:
             errors.append(e)
-    del values["t"], values["__builtins__"]
-    return errors, values
+    return errors, {name: v for name, v in values.items() if name != "t" and not name.startswith("__")}
 
 
 def check(lines: list[str], dtypes: list[str]) -> None:
@@ -105,6 +104,8 @@ def check(lines: list[str], dtypes: list[str]) -> None:
         (want_errors, want), (got_errors, got) = (run(library, lines, dtypes) for library in (torch, funcgrad))
     if any(w.dtype is torch.complex32 for w in want.values()):
         return  # a dtype of neither NumPy nor XLA
+    if any("single memory location" in str(e) for e in want_errors):
+        return  # operands that overlap the result: PyTorch refuses most, here nothing is overwritten while it is read
     program = "\n".join(lines)
     for line, w, g in zip(lines, want_errors, got_errors):
         assert (w is None) == (g is None), f"{line}: {g!r}, PyTorch {w!r}; dtypes {dtypes}\n{program}"
