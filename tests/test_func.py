@@ -377,8 +377,53 @@ def printed_under_vmap(t):
     return seen
 
 
+def no_grad_in_forward_mode(t):
+    def f(a):
+        with t.no_grad():
+            b = a * 2
+        return (a * b).sum()
+
+    return t.func.grad(f)(vector(t)), t.func.jvp(f, (vector(t),), (vector(t),)), t.func.jacfwd(f)(vector(t))
+
+
+def empty(t):
+    return t.vmap(lambda a: a * 2)(t.ones(3, 0)), t.func.jacrev(lambda a: a * 2)(t.ones(0))
+
+
+def backward_inside(t):
+    return t.func.grad(lambda a: a.sum().backward())(vector(t))
+
+
+def second_order_meta_learning(t):
+    t.manual_seed(0)
+    m, x, y = t.nn.Linear(2, 1), t.randn(3, 4, 2), t.randn(3, 4, 1)
+    p, call = dict(m.named_parameters()), t.func.functional_call
+
+    def task(x, y):
+        def loss(q):
+            return ((call(m, q, (x,)) - y) ** 2).mean()
+
+        g = t.func.grad(loss)(p)
+        return loss({k: p[k] - 0.1 * g[k] for k in p})
+
+    loss = t.vmap(task)(x, y).mean()
+    loss.backward()
+    return loss, [v.grad for v in p.values()]
+
+
+def randomness_of_nested_batches(t):
+    t.manual_seed(0)
+    inner = t.vmap(lambda a: a + t.rand(2), randomness="different")
+    return [t.vmap(inner, randomness=how)(t.zeros(2, 3)) for how in ("same", "different")]
+
+
 PROGRAMS = [
     a_function_of_several,
+    no_grad_in_forward_mode,
+    empty,
+    backward_inside,
+    second_order_meta_learning,
+    randomness_of_nested_batches,
     closure_of_grad,
     closure_of_hessian,
     a_modules_parameters,

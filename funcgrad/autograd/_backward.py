@@ -32,6 +32,11 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html
     """
+    if state.transforms:
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use functorch.grad or functorch.vjp "
+            "instead or call backward() outside of functorch transforms."
+        )
     if grad_tensors is None and inputs is None and not create_graph and isinstance(tensors, Tensor):
         root = tensors._read()
         if root.aval.numel == 1 and root.requires_grad and not root.aval.dtype.is_complex:
@@ -89,6 +94,8 @@ def grad(
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     wanted = [where(t._read()) for t in inputs]
     batch = next((g.shape[0] for g in grads if g is not None), 0) if is_grads_batched else 0
+    if is_grads_batched and not batch:
+        return tuple(_operators.call("zeros_like", t.detach()).unsqueeze(0).expand(0, *t.shape) for t in inputs)
     sweep = _swept(outputs, grads, create_graph if retain_graph is None else retain_graph, create_graph, wanted, batch)
     results = []
     for i, (t, place) in enumerate(zip(inputs, wanted)):

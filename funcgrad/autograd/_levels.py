@@ -44,10 +44,12 @@ class Level:
 
     Attributes:
         forward, functional: whether it is in forward mode, and a transform of ``torch.func``.
+        tangents: whether tangents are taken of what it makes, so that `no_grad` must not cut it off.
         duals: in forward mode, the tensors where its gradients start, each with its tangent.
     """
 
-    def __init__(self, forward: bool = False, functional: bool = True):
+    def __init__(self, forward: bool = False, functional: bool = True, tangents: bool | None = None):
+        self.tangents = forward if tangents is None else tangents
         self.functional = functional
         self.forward = forward
         self.duals: list[tuple[Tensor, Tensor]] = []
@@ -61,11 +63,15 @@ class Level:
         self.outer_grad = state.grad
         state.grad = True
         _levels.open.append(self)
+        state.tangents += self.tangents
+        state.transforms += self.functional
         return self
 
     def __exit__(self, *exc) -> None:
         state.grad = self.outer_grad
         _levels.open.remove(self)
+        state.tangents -= self.tangents
+        state.transforms -= self.functional
         if not _levels.open and not self.connected:
             state.program.limit = 0
 

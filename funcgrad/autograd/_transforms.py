@@ -115,7 +115,10 @@ def jvp(func: Callable, primals, tangents, *, strict: bool = False, has_aux: boo
             output, aux = _parted(output, "jvp(f, primals, tangents)")
         outputs, spec = _tensors_only(output, "jvp(f, primals, tangents): expected f(*primals)")
         if strict and not all(o.requires_grad for o in outputs):
-            raise RuntimeError("jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs.")
+            raise RuntimeError(
+                "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. "
+                "This is not allowed with strict=True."
+            )
         duals, given = zip(*level.duals)  # those that a Function's own jvp made too
         pushed = tree_unflatten(level.push(outputs, list(duals), list(given)), spec)
         shown = _ended(level, output)
@@ -126,7 +129,7 @@ def jvp(func: Callable, primals, tangents, *, strict: bool = False, has_aux: boo
 def linearize(func: Callable, *primals):
     """``func(*primals)`` and its derivative there, a linear function of tangents: ``(output, jvp_fn)``."""
     leaves, spec = tree_flatten(primals)
-    with Level() as level:
+    with Level(tangents=True) as level:
         starts = tree_map(level.start, primals)
         outputs, out_spec = tree_flatten(func(*starts))
         shown = [level.ended(o) for o in outputs]
@@ -205,7 +208,7 @@ def jacfwd(func: Callable, argnums: Argnums = 0, has_aux: bool = False, *, rando
 
     @functools.wraps(func)
     def jacobian(*args, **kwargs):
-        with Level() as level:
+        with Level(tangents=True) as level:
             positions = _positions(argnums, len(args))
             starts, chosen = _started(level, args, positions)
             with forbidding_draws(randomness == "error"):

@@ -15,7 +15,7 @@ class _Mode:
 
     def __enter__(self):
         self.before = state.grad
-        state.grad = self.mode
+        state.grad = self.mode or state.tangents > 0  # tangents go on under no_grad
         return None
 
     def __exit__(self, *exc) -> None:

@@ -88,6 +88,8 @@ class _State(threading.local):
         self.grad = True
         self.inference = False
         self.capture = None
+        self.tangents = 0  # levels of forward mode, which gradient modes do not switch off
+        self.transforms = 0  # transforms of ``torch.func`` under way
 
 
 state = _State()
