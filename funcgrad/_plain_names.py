@@ -171,7 +171,14 @@ def public() -> dict:
     names = {f.__name__: f for f in own} | {name: _removed(name) for name in _REMOVED.split()}
     names |= {name: getattr(_formats, name) for name in ("sparse_csc", "sparse_bsr", "sparse_bsc")}
     names |= {"newaxis": None, "legacy_contiguous_format": _formats.contiguous_format, "has_lapack": True}
-    names |= {"has_mkl": True, "has_openmp": True, "has_spectral": True, "is_anomaly_check_nan_enabled": is_anomaly_enabled}
-    names["Event"] = _absent.refusing_class("Event", RuntimeError, "Cannot access accelerator device when none is available.")
+    names |= {
+        "has_mkl": True,
+        "has_openmp": True,
+        "has_spectral": True,
+        "is_anomaly_check_nan_enabled": is_anomaly_enabled,
+    }
+    names["Event"] = _absent.refusing_class(
+        "Event", RuntimeError, "Cannot access accelerator device when none is available."
+    )
     names["DisableTorchFunctionSubclass"] = names["DisableTorchFunction"] = contextlib.nullcontext
     return names

@@ -183,7 +183,7 @@ def _compare_tensors(actual: Tensor, expected: Tensor, options: _Options, path: 
             close |= np.isnan(a) & np.isnan(b)
         if close.all():
             return
-        relative = np.where(gap == 0, 0, gap.astype(_relative_dtype(gap.dtype)) / np.abs(b))
+        relative = np.where(gap == 0, 0, _floats(gap) / _floats(np.abs(b)))
     if not actual.dim():
         raise _Mismatch(
             _scalar_message(actual.item(), expected.item(), gap.item(), relative.item(), rtol, atol), path=path
@@ -212,8 +212,8 @@ def _numbers(tensor: Tensor) -> np.ndarray:
     return array.astype(np.int64) if array.dtype.kind in "bu" else array
 
 
-def _relative_dtype(dtype: np.dtype) -> np.dtype:
-    return np.dtype(np.float32) if dtype.kind in "iu" else dtype
+def _floats(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype.kind in "iu" else array
 
 
 def _tensor_message(close: np.ndarray, gap: np.ndarray, relative: np.ndarray, rtol: float, atol: float) -> str:

@@ -35,9 +35,10 @@ def make_tensor(
         shape = tuple(shape[0])
     if requires_grad and not (dtype.is_floating_point or dtype.is_complex):
         raise ValueError(f"`requires_grad=True` is only supported for floating point and complex dtypes, got {dtype=}")
-    made = _drawn(shape, dtype, device, low, high)
-    if noncontiguous and made.numel() > 1:
-        made = _operators.call("repeat_interleave", made, 2, -1)[..., ::2]
+    gaps = noncontiguous and math.prod(shape) > 1
+    made = _drawn((*shape[:-1], 2 * shape[-1]) if gaps else shape, dtype, device, low, high)
+    if gaps:
+        made = made[..., 1::2]
     elif memory_format is not None and memory_format is not preserve_format:
         made = made.clone(memory_format=memory_format)
     if exclude_zero:
