@@ -6,18 +6,24 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "funcgrad"
 LAYERS = [
     ("_dtypes", "_device", "_errors", "_size", "_formats", "_return_types", "_info", "_malloc", "_missing", "version",
-     "utils.hooks", "utils._pytree"),
+     "utils.hooks", "utils._pytree", "_absent", "futures"),
     ("ops",),
     ("engine",),
     ("_mt19937", "_draws"),
     (
-        "_tensor", "_views", "_storage", "_host_memory", "_operators", "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert",
-        "_methods", "_rare_methods", "_indexing", "_tensor_str", "_interop", "_threefry", "_generator", "_gamma_draws", "_random", "random", "autograd", "_compile",
-        "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types",
-        "_autocast", "_autocast_table", "_checked", "_out_dtypes",
+        "_tensor", "_views", "_storage", "_host_memory", "storage", "_rare_methods", "_plain_names", "_operators",
+        "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert", "_methods", "_indexing",
+        "_tensor_str", "_interop", "_threefry", "_generator", "_gamma_draws", "_random", "random", "autograd",
+        "_compile", "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types", "_autocast",
+        "_autocast_table", "_checked", "_out_dtypes",
     ),
     ("nn", "_C", "_dynamo", "amp", "_torch_functions", "masked"),
-    ("optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "cpu", "cuda", "backends"),
+    (
+        "optim", "utils", "func", "serialization", "distributed", "distributions", "testing", "cpu", "cuda", "backends",
+        "sparse", "overrides", "library", "types", "return_types", "jit", "onnx", "compiler", "multiprocessing", "mps",
+        "xpu", "mtia", "__config__", "__future__",
+    ),
+    ("hub", "accelerator"),
     ("_import_hook", "_run_program", "_report", "__main__", "__init__"),
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
