@@ -39,7 +39,7 @@ def _make_op(name: str) -> Op:
         differentiable=short not in table.NOT_DIFFERENTIABLE,
         grad_name=table.GRAD_NAMES.get(name.removeprefix("nn.functional.")),
         saves=short not in table.SAVES_NOTHING,
-        creates=short in table.CREATES,
+        creates=short in table.CREATES or name.startswith("signal.windows."),
         bounds=INDEX_BOUNDS.get(short),
         reflected=short in table.REFLECTED,
         grads=table.GRADS.get(short),

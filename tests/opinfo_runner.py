@@ -32,6 +32,11 @@ STORAGE = re.compile(r"^(resize_.*|set_|as_strided.*|item|_.*|torch\.ops.*|jiter
 """Not a function of values; private; PyTorch's kernels by their own names; sparse layouts."""
 TOLERANCE = {"float64": (1e-6, 1e-7), "float32": (2e-4, 2e-4), "float16": (2e-2, 2e-2), "bfloat16": (6e-2, 6e-2),
              "complex64": (2e-4, 2e-4), "complex128": (1e-6, 1e-7)}  # fmt: skip
+SHAPED_BY_VALUES = {
+    "nonzero", "argwhere", "unique", "unique_consecutive", "bincount", "masked_select", "repeat_interleave",
+    "nn.functional.one_hot", "masked.median", "tensor_split", "histogram", "histogramdd",
+}  # fmt: skip
+"""The shape of their result, or the result itself, takes values: they cannot be part of a `jax.jit`."""
 OPS = {op.full_name: op for op in op_db if not RANDOM.match(op.name) and not STORAGE.match(op.name)}
 
 
@@ -254,7 +259,7 @@ def _check_out(case: Case, want: list) -> None:
     for g, o, w in zip(leaves(got), outs, want, strict=True):
         assert g is o, "out= returns another tensor"
         same(o, w, "out=")
-    for dtype in ("float64", "int64", "bool"):
+    for dtype in ("float64", "int64", "bool") if "." not in case.op.name else ():
         _check_out_dtype(case, want, dtype)
 
 
@@ -302,6 +307,8 @@ def _pure(case: Case):
 
 def check_jax(case: Case) -> None:
     """`jax.jit` over tensors gives the recorded result, and so does `jax.vmap` over two copies of the operands."""
+    if case.op.name in SHAPED_BY_VALUES:
+        return
     pure, tensors = _pure(case)
     want = pure(*tensors)
     if not tensors or not all(isinstance(w, funcgrad.Tensor) for w in want):
