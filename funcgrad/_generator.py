@@ -213,7 +213,9 @@ def drawn_from(generator: Generator | None, draw, parameters: tuple[Tensor, ...]
     """A tensor of ``draw(engine, *parameters, *extras)``, the parameters as NumPy arrays.
 
     Where those cannot be read, the program itself calls `draw`, which then also takes its words from the generator when
-    the program runs. `like` is the shape and NumPy dtype of the result; those of the first parameter if not given.
+    the program runs: after the draws that were made while it was recorded.
+
+    `like` is the shape and NumPy dtype of the result; those of the first parameter if not given.
     """
     values = [p.detach()._read() for p in parameters]
     source = default_generator if generator is None else generator

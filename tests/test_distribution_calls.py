@@ -238,7 +238,8 @@ CALLS = {
         kl(D.Pareto(2.0, 2.0), D.Normal(1.0, 2.0))
         kl(D.Pareto(2.0, 2.0), D.Pareto(3.0, 2.0))
         kl(D.LogNormal(0.0, 1.0), D.Weibull(1.0, 1.0))
-        kl(D.TransformedDistribution(D.Normal(0.0, 1.0), [D.ExpTransform()]), D.TransformedDistribution(D.Normal(t.zeros(2), 1.0), [D.ExpTransform()]))
+        kl(D.TransformedDistribution(D.Normal(0.0, 1.0), [D.ExpTransform()]),\
+            D.TransformedDistribution(D.Normal(t.zeros(2), 1.0), [D.ExpTransform()]))
         kl(D.Independent(D.Normal(t.zeros(2), 1.0), 1), D.Independent(D.Normal(t.zeros(2), 1.0), 0))
         kl(D.LogNormal(0.0, 1.0), D.LogNormal(1.0, 1.0))
         kl(D.Bernoulli(t.tensor([0.0, 1.0, 0.5, 0.0, 1.0])), D.Bernoulli(t.tensor([0.5, 0.5, 0.0, 0.0, 1.0])))
@@ -384,8 +385,10 @@ CALLS = {
         T.ExpTransform().with_cache(1).with_cache(1)
     """,
     "registry": """
-        [D.biject_to(c) for c in (C.real, C.positive, C.nonnegative, C.greater_than(2.0), C.less_than(1.0), C.interval(0.0, 1.0), C.interval(1.0, 2.0), C.simplex, C.corr_cholesky, C.real_vector, C.half_open_interval(0.0, 1.0))]
-        [D.transform_to(c) for c in (C.real, C.positive, C.nonnegative, C.greater_than(2.0), C.less_than(1.0), C.interval(0.0, 1.0), C.simplex, C.corr_cholesky, C.lower_cholesky, C.positive_definite, C.positive_semidefinite, C.real_vector)]
+        [D.biject_to(c) for c in (C.real, C.positive, C.nonnegative, C.greater_than(2.0), C.less_than(1.0),\
+            C.interval(0.0, 1.0), C.interval(1.0, 2.0), C.simplex, C.corr_cholesky, C.real_vector, C.half_open_interval(0.0, 1.0))]
+        [D.transform_to(c) for c in (C.real, C.positive, C.nonnegative, C.greater_than(2.0), C.less_than(1.0),\
+            C.interval(0.0, 1.0), C.simplex, C.corr_cholesky, C.lower_cholesky, C.positive_definite, C.positive_semidefinite, C.real_vector)]
         D.biject_to(C.lower_cholesky)
         D.biject_to(C.boolean)
         D.transform_to(C.boolean)

@@ -93,3 +93,18 @@ def test_second_derivatives_of_gamma_draws_are_refused():
     for library in (torch, funcgrad):
         with pytest.raises(RuntimeError, match="the derivative for '_standard_gamma_grad' is not implemented"):
             code(library)
+
+
+def test_gradients_of_draws_inside_jax_grad():
+    def total(library, a):
+        d = library.distributions
+        return (d.Gamma(a, 2.0).rsample() + d.Beta(a, 1.5).rsample()).sum()
+
+    a = torch.tensor([0.7, 3.0], requires_grad=True)
+    torch.manual_seed(0)
+    total(torch, a).backward()
+    funcgrad.manual_seed(0)
+    gradient = jax.grad(lambda x: funcgrad.to_jax(total(funcgrad, funcgrad.from_jax(x))))(
+        jnp.asarray(a.detach().numpy())
+    )
+    np.testing.assert_allclose(gradient, a.grad.numpy(), rtol=1e-3)

@@ -20,6 +20,7 @@ as_tensor, is_tensor = _creation.as_tensor, _methods.is_tensor
 rand, randn, normal = _random.rand, _random.randn, _random.normal
 bernoulli, poisson = _random.bernoulli, _random.poisson
 binomial, multinomial = _random.binomial, _random.multinomial
+normal_numbers = _gamma_draws.normal_numbers
 _standard_gamma, _sample_dirichlet = _gamma_draws._standard_gamma, _gamma_draws._sample_dirichlet
 linalg, special = SimpleNamespace(**_operators.NAMESPACES["l"]), SimpleNamespace(**_operators.NAMESPACES["s"])
 

@@ -51,10 +51,7 @@ class Gamma(ExponentialFamily):
 
     def rsample(self, sample_shape=Size()):
         shape = tuple(self._extended_shape(sample_shape))
-        value = _standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
-        # Not below the smallest normal number; the gradient takes no notice.
-        value.detach().clamp_(min=torch.finfo(value.dtype).tiny)
-        return value
+        return torch.normal_numbers(_standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape))
 
     @validated
     def log_prob(self, value):

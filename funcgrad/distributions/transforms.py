@@ -237,7 +237,7 @@ class AffineTransform(Transform):
         shape, scale = tuple(x.shape), self.scale
         result = torch.full_like(x, math.log(abs(scale))) if isinstance(scale, Number) else torch.abs(scale).log()
         if self.event_dim:
-            result = result.reshape(tuple(result.size()[: -self.event_dim]) + (-1,)).sum(-1)
+            result = result.reshape((*tuple(result.size()[: -self.event_dim]), -1)).sum(-1)
             shape = shape[: -self.event_dim]
         return result.expand(shape)
 

@@ -40,6 +40,17 @@ def _standard_gamma_jvp(primals, tangents):
     return sample, standard_gamma_grad(alpha, sample) * tangents[0]
 
 
+@jax.custom_jvp
+def normal_numbers(x: Array) -> Array:
+    """`x`, at least the dtype's smallest normal number; the gradient takes no notice."""
+    return jnp.maximum(x, jnp.finfo(x.dtype).tiny)
+
+
+@normal_numbers.defjvp
+def _normal_numbers_jvp(primals, tangents):
+    return normal_numbers(primals[0]), tangents[0]
+
+
 # NOTE: [the derivative of a beta draw]
 #     Let p be the density of Beta(a, b) and h(t) = log t - E[log t]. Then dF/da is the integral of h p from 0 to x, which
 #     is minus the integral from x to 1. On the side of x where h keeps one sign nothing cancels. With t = x exp(-s)
