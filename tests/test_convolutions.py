@@ -39,3 +39,15 @@ def test_values_and_gradients(call):
         return y, [g.detach() for g in grads], second
 
     both(code, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("call", TRANSPOSED.values(), ids=TRANSPOSED)
+def test_integers(call):
+    dims, x_shape, w_shape, options = call
+
+    def code(torch):
+        rng = np.random.RandomState(0)
+        x, w = (torch.from_numpy(rng.randint(-9, 9, shape)) for shape in (x_shape, w_shape))
+        return getattr(torch.nn.functional, f"conv_transpose{dims}d")(x, w, **options)
+
+    both(code)

@@ -28,6 +28,7 @@ fuses them into every reader and computes them again for each.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from typing import NamedTuple
 
@@ -170,6 +171,8 @@ def _(geometry, primals, tangents):
 
 def convolve_transposed(x: Array, w: Array, geometry: Geometry, sizes: tuple[int, ...]) -> Array:
     """The gradient by its input, at `x`, of a convolution whose input has spatial `sizes`."""
+    if not jnp.issubdtype(x.dtype, jnp.inexact):  # JAX transposes no function of integers
+        return _by_placing(x, w, geometry, sizes)
     if max(geometry.stride) > 1 == max(geometry.dilation):
         return _by_phases(x, w, geometry, sizes)
     channels = w.shape[1] * geometry.groups
@@ -198,3 +201,17 @@ def _by_phases(x: Array, w: Array, g: Geometry, sizes: tuple[int, ...]) -> Array
     y = y.transpose(0, 1, *[axis for i in range(n) for axis in (2 + n + i, 2 + i)])
     y = y.reshape(x.shape[0], out_channels, *[q * s for q, s in zip(counts, g.stride)])
     return pad_last(y, tuple((-lo, size + lo - m) for (lo, _), size, m in zip(g.padding, sizes, y.shape[2:])))
+
+
+def _by_placing(x: Array, w: Array, g: Geometry, sizes: tuple[int, ...]) -> Array:
+    """A transposed convolution as a sum over the kernel: each position's products, put where they belong."""
+    samples, counts = x.shape[0], x.shape[2:]
+    split_x = x.reshape(samples, g.groups, -1, math.prod(counts))
+    split_w = w.reshape(g.groups, -1, *w.shape[1:])
+    out = jnp.zeros((samples, g.groups * w.shape[1], *sizes), x.dtype)
+    for position in itertools.product(*map(range, w.shape[2:])):
+        part = jnp.einsum("ngcs,gco->ngos", split_x, split_w[(..., *position)]).reshape(samples, -1, *counts)
+        starts = [k * d - lo for k, d, (lo, _) in zip(position, g.dilation, g.padding)]
+        edges = [(a, n - a - (m - 1) * s - 1, s - 1) for a, n, m, s in zip(starts, sizes, counts, g.stride)]
+        out += lax.pad(part, jnp.zeros((), x.dtype), [(0, 0, 0), (0, 0, 0), *edges])
+    return out

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
+from funcgrad.ops._elementwise import HALVES
 from funcgrad.ops._loss import REDUCTIONS, at_least_zero, check_result, reduced, reduction_name, size_text, widened
 from funcgrad.ops._number import Array, Scalar, as_array, broadcast, cast, promote
 from funcgrad.ops._sizes import brackets
@@ -52,7 +53,10 @@ def soft_margin_loss(
     x, t = widened(*promote(*broadcast(input, target)))
     (product,) = _number.promote_float(x * t)
     check_result(d, _dtypes.to_dtype(product.dtype))
-    return reduced(jnp.log1p(jnp.exp(-product)), reduction, d)
+    # Halves are rounded in between, as PyTorch does: the exponential may overflow.
+    power = jnp.exp(-product)
+    power = power.astype(promote(input, target)[0].dtype).astype(power.dtype) if d in HALVES else power
+    return reduced(jnp.log1p(power), reduction, d)
 
 
 def hinge_embedding_loss(
