@@ -297,6 +297,13 @@ def _form_of(made: Op):
     return view_form if getattr(made.function, "is_view", False) else function_form
 
 
+class _Attribute(property):
+    """``x.T``; ``Tensor.T(x)`` works too, as an op's other methods do."""
+
+    def __call__(self, tensor: Tensor):
+        return self.fget(tensor)
+
+
 def install() -> None:
     """Make every form of every row."""
     for letters, prefix, words in table.ROWS:
@@ -310,7 +317,7 @@ def install() -> None:
                 if letter in NAMESPACES:
                     _put(NAMESPACES[letter], name, plain)
             if "m" in letters and name not in vars(Tensor):
-                setattr(Tensor, name, property(plain) if name in table.PROPERTIES else plain)
+                setattr(Tensor, name, _Attribute(plain) if name in table.PROPERTIES else plain)
             if "i" in letters:
                 setattr(Tensor, name + "_", inplace_form(made, f"Tensor.{name}_"))
             if "i" in letters and "f" in letters and name in table.FUNCTIONS_IN_PLACE:
