@@ -31,7 +31,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     _check_devices(parameters)
     start = 0
     for p in parameters:
-        p.data = vec[start : start + p.numel()].view_as(p).data
+        p.data = vec[start : start + p.numel()].view(p.shape).data
         start += p.numel()
 
 
