@@ -151,7 +151,7 @@ def trunc_normal_(
         )
     dtype = tensor.dtype
     with no_grad():
-        return fill(tensor, generator, lambda e, shape: _draws.truncated_normal(e, shape, dtype, mean, std, a, b))
+        return fill(tensor, generator, lambda e, shape, rows: _draws.truncated_normal(e, shape, dtype, mean, std, a, b))
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator=None) -> Tensor:
