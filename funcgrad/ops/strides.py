@@ -1,6 +1,7 @@
 """Where PyTorch's tensors lie in memory: sizes, strides and storage offset of views, in plain Python.
 
-Arrays have no strides here, so this is a model (of which `layouts` tells what ops that are no views do): given the geometry of a tensor and a view op with its arguments,
+Arrays have no strides here, so this is a model (of which `layouts` tells what ops that are no views do): given the
+geometry of a tensor and a view op with its arguments,
 `derive` gives the geometry of the result, or tells that PyTorch would copy, or raises as PyTorch does where a view is
 impossible. See https://docs.pytorch.org/docs/stable/tensor_view.html.
 """

@@ -17,8 +17,12 @@ def _window_form(name: str):
     return _operators._named(form, op, name)
 
 
+bartlett, blackman, cosine, exponential = map(_window_form, ("bartlett", "blackman", "cosine", "exponential"))
+gaussian, kaiser, nuttall = map(_window_form, ("gaussian", "kaiser", "nuttall"))
+general_cosine, general_hamming = map(_window_form, ("general_cosine", "general_hamming"))
+hamming, hann = map(_window_form, ("hamming", "hann"))
+
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming", "hann",
     "kaiser", "nuttall",
 ]  # fmt: skip
-globals().update({name: _window_form(name) for name in __all__})
