@@ -268,4 +268,3 @@ def _found(name: str) -> bool:
     from funcgrad import ops
 
     return ops.find(name) is not None
-

@@ -148,7 +148,15 @@ class Engine:
 
     def bookmark(self) -> tuple:
         """Where the stream is, for `go_back`; it costs next to nothing, since buffers are replaced, never written to."""
-        return (self.initial_seed, self._words, self._next, self._previous, self._initial, self.normal, self.float_normal)
+        return (
+            self.initial_seed,
+            self._words,
+            self._next,
+            self._previous,
+            self._initial,
+            self.normal,
+            self.float_normal,
+        )
 
     def go_back(self, mark: tuple) -> None:
         """Continue from a bookmark."""

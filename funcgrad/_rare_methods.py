@@ -380,4 +380,3 @@ def install() -> dict:
     sparse |= {name: refusing(f"torch.{name}") for name in missing.split()}
     return sparse | {f.__name__: f for f in (is_conj, is_neg, frombuffer, from_file, empty_permuted, empty_strided, as_tensor,
                                     asarray)}  # fmt: skip
-

@@ -155,7 +155,9 @@ def test_folders_archives_and_missing_files(tmp_path):
 def test_an_interrupt_from_outside_ends_the_program(tmp_path):
     path = program(tmp_path, "import sys, time; print('on', flush=True); time.sleep(30)")
     # A shell's background job ignores SIGINT, and so would its children: a handler of any kind is reset by exec.
-    heeding = "import os, signal, sys; signal.signal(signal.SIGINT, lambda *_: None); os.execv(sys.executable, sys.argv[1:])"
+    heeding = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, lambda *_: None); os.execv(sys.executable, sys.argv[1:])"
+    )
     command = [sys.executable, "-c", heeding, sys.executable, "-m", "funcgrad", path]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=ENVIRONMENT, **pipes) as process:

@@ -59,7 +59,12 @@ def test_memory_formats():
             z = t.zeros(shape)
             both_ways = [z.is_contiguous(), z.is_contiguous(memory_format=t.channels_last)]
             out += [*both_ways, z.to(memory_format=t.channels_last).stride()]
-        return [*out, t.empty(2, 3, 4, 5, memory_format=t.channels_last).stride(), x.float().stride(), x.double().stride()]
+        return [
+            *out,
+            t.empty(2, 3, 4, 5, memory_format=t.channels_last).stride(),
+            x.float().stride(),
+            x.double().stride(),
+        ]
 
     both(code)
 

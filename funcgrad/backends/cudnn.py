@@ -20,7 +20,9 @@ def version() -> int | None:
     return None
 
 
-def flags(enabled=False, benchmark=False, benchmark_limit=10, deterministic=False, allow_tf32=True, fp32_precision="none"):
+def flags(
+    enabled=False, benchmark=False, benchmark_limit=10, deterministic=False, allow_tf32=True, fp32_precision="none"
+):
     """Accepted; nothing changes."""
     return contextlib.nullcontext()
 

@@ -49,9 +49,7 @@ def is_torchelastic_launched() -> bool:
 
 def _uninitialized(name: str):
     def function(*args, **kwargs):
-        raise ValueError(
-            "Default process group has not been initialized, please make sure to call init_process_group."
-        )
+        raise ValueError("Default process group has not been initialized, please make sure to call init_process_group.")
 
     function.__name__ = name
     function.__doc__ = "Refused: there is no process group."
@@ -62,4 +60,6 @@ globals().update({n: _uninitialized(n) for n in (
     "all_gather all_gather_object all_reduce all_to_all barrier broadcast broadcast_object_list destroy_process_group "
     "gather get_backend get_rank get_world_size irecv isend recv reduce reduce_scatter scatter send"
 ).split()})  # fmt: skip
-globals().update({n: refusing(f"torch.distributed.{n}") for n in "init_process_group init_device_mesh new_group".split()})
+globals().update(
+    {n: refusing(f"torch.distributed.{n}") for n in "init_process_group init_device_mesh new_group".split()}
+)

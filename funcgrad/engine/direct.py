@@ -64,7 +64,10 @@ class Direct:
         kept = [arrays[i] for i in executable.keeps] if donated else arrays
         floats, ints, complexes = vectors(executable, *numbers)
         executable.used = Program.count
-        with jax.enable_x64(True), contextlib.nullcontext() if executable.is_compiled else explain.compiling(executable):
+        with (
+            jax.enable_x64(True),
+            contextlib.nullcontext() if executable.is_compiled else explain.compiling(executable),
+        ):
             holder.extend(map(executable.function, (donated,), (kept,), (floats,), (ints,), (complexes,)))
 
     def values(self, holder: list):

@@ -81,7 +81,9 @@ def as_array(x, dtype=None) -> Array:
     if isinstance(x, Number):
         x = x.value
     elif is_number(x):
-        x = jnp.asarray(x, _dtypes.to_numpy({bool: bool, int: _dtypes.int64, float: _dtypes.float64}.get(type(x), complex)))
+        x = jnp.asarray(
+            x, _dtypes.to_numpy({bool: bool, int: _dtypes.int64, float: _dtypes.float64}.get(type(x), complex))
+        )
     return x if dtype is None else cast(x, dtype)
 
 
