@@ -79,23 +79,27 @@ class Compiled:
         if state.capture is not None or state.program.traced or self.reads_values:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
+        values: list[Value | None] = []  # reading memory that NumPy shares takes some microseconds: once is enough
         key = [state.grad]
         for a in args:
             if a.__class__ is Tensor:
                 value = a._value if a._value is not None else a._refresh()
                 tensors.append(a)
+                values.append(value)
                 key.append(value.aval.tracked if value.requires_grad else value.aval)
             else:
                 key.append(_structure(a, tensors))
+                values += [None] * (len(tensors) - len(values))
         if kwargs:
             key.append(_structure(kwargs, tensors))
+            values += [None] * (len(tensors) - len(values))
         key = tuple(key)
         runs = self.runs.get(key)
         if runs is None:
             runs = self.runs[key] = []
         for run in runs:
             if run.applies():
-                return run.replay(tensors)
+                return run.replay(tensors, values)
         try:
             return self._capture(runs, tensors, args, kwargs)
         except Refused:
@@ -161,11 +165,12 @@ class Run:
                 return False
         return all(had is None or (leaf._grad is not None) == had for leaf, had, _ in self.grads)
 
-    def replay(self, tensors: list):
+    def replay(self, tensors: list, given: list):
         """Run the captured program on what its sources hold now."""
         if state.program.node.depth:
             _launch.launch("a compiled function was called")
-        values = [self._value(source, tensors) for source in self.sources]
+        values = [self._value(source, tensors, given) for source in self.sources]
+        del given
         if self.direct is not None:
             arrays = self.direct.arrays(values)
             if arrays is not None:
@@ -218,9 +223,9 @@ class Run:
             (floats if kind is float else ints)[first : first + len(numbers)] = numbers
         return floats, ints, self.recording.complexes
 
-    def _value(self, source, tensors: list) -> Value:
+    def _value(self, source, tensors: list, given: list) -> Value:
         if source.__class__ is int:
-            value = tensors[source]._read()
+            value = given[source] or tensors[source]._read()
         elif isinstance(source, Tensor):
             value = source._read()
         elif isinstance(source, Value):

@@ -231,6 +231,17 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    flags = ndarray.flags
+    if (
+        flags.c_contiguous
+        and flags.writeable
+        and ndarray.size
+        and state.capture is None
+        and ndarray.dtype in _dtypes._BY_NUMPY
+    ):
+        tensor = wrap(None)
+        share(tensor, ndarray, Value(None, aval_of(ndarray.shape, ndarray.dtype, _device.CPU)))
+        return tensor
     from funcgrad._creation import from_array
 
     if not ndarray.dtype.isnative:

@@ -22,7 +22,8 @@ _SET = Op("setitem", indexing.setitem, grad_name="CopySlices", bounds=INDEX_BOUN
 
 def getitem(self: Tensor, index) -> Tensor:
     """``self[index]``: a view for integers, slices, None and Ellipsis; a copy where arrays or masks take part."""
-    if self._value is None and (self if self._root is None else self._root)._memory is not None:
+    shared = self._value is None and (self if self._root is None else self._root)._memory is not None
+    if shared and state.capture is None:
         found = _shared(self, index)
         if found is not None:
             return found

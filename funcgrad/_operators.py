@@ -28,6 +28,9 @@ def op(name: str) -> Op:
     return found
 
 
+_op_of = op  # where a parameter is called `op`
+
+
 def _make_op(name: str) -> Op:
     function = ops.find(name)
     if function is None:
@@ -95,12 +98,15 @@ def function_form(op: Op, path: str):
 
 
 _MAY_COPY = {"reshape", "reshape_as", "flatten", "ravel"}
+_LIKE_ANOTHER = {"view_as": "view", "expand_as": "expand"}
+"""Views by another tensor's size: that tensor is not part of how the view was made, and may come to be a view of it."""
 
 
 def view_form(op: Op, path: str):
     """As `function_form`, for results that share memory with their first argument."""
 
     may_copy, at_position = op.name in _MAY_COPY, op.name in ("narrow", "select")
+    by_size = _LIKE_ANOTHER.get(op.name)
 
     def form(*args, **kwargs):
         if at_position and len(args) > 2 and isinstance(args[2], Tensor) and not state.program.traced:
@@ -113,7 +119,9 @@ def view_form(op: Op, path: str):
         if out.__class__ is Value:
             tensor = _new(Tensor)
             tensor._value = out
-            if not (may_copy and state.program.node.entry.copies):
+            if by_size:
+                _views.attach(tensor, parent, _op_of(by_size), (out.aval.shape,), {})
+            elif not (may_copy and state.program.node.entry.copies):
                 _views.attach(tensor, parent, op, rest, kwargs)
             return tensor
         values, pack = out

@@ -81,7 +81,7 @@ def attach(view, parent, op: Op, args, kwargs, index=None) -> None:
     elif len(views) >= 16 and not len(views) & (len(views) - 1):
         views[:] = [r for r in views if r() is not None]
     views.append(weak(view))
-    if base._memory is not None:
+    if base._memory is not None and state.capture is None:  # a captured view is an op on what the array holds then
         view._value, view._seen = None, view._value or view._seen
 
 

@@ -396,3 +396,27 @@ def test_a_compiled_module_is_differentiable():
         net.zero_grad()
         F.mse_loss(fast(x), y).backward()
         np.testing.assert_allclose(net[0].weight.grad.numpy(), want, rtol=1e-5, atol=1e-7)
+
+
+def test_a_compiled_step_reads_views_of_shared_arrays_anew():
+    rng = np.random.RandomState(0)
+    batches = [
+        (rng.randn(4, 3).astype("f"), rng.randint(0, 2, (2, 2))) for _ in range(4)
+    ]  # held: their memory is shared
+
+    def losses(wrap):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(3, 2)
+        opt = torch.optim.SGD(model.parameters(), lr=0.5)
+
+        def step(x, y):
+            opt.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(x[:]), y.flatten())
+            loss.backward()
+            opt.step()
+            return loss
+
+        step = wrap(step)
+        return [step(torch.from_numpy(x), torch.from_numpy(y)).item() for x, y in batches]
+
+    assert losses(torch.compile) == pytest.approx(losses(lambda step: step), rel=1e-6)
