@@ -79,27 +79,17 @@ class Compiled:
         if state.capture is not None or state.program.traced or self.reads_values:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
-        values: list[Value | None] = []  # reading memory that NumPy shares takes some microseconds: once is enough
-        key = [state.grad]
-        for a in args:
-            if a.__class__ is Tensor:
-                value = a._value if a._value is not None else a._refresh()
-                tensors.append(a)
-                values.append(value)
-                key.append(value.aval.tracked if value.requires_grad else value.aval)
-            else:
-                key.append(_structure(a, tensors))
-                values += [None] * (len(tensors) - len(values))
-        if kwargs:
-            key.append(_structure(kwargs, tensors))
-            values += [None] * (len(tensors) - len(values))
-        key = tuple(key)
+        values: list[Value] = []  # reading memory that NumPy shares takes some microseconds: once is enough
+        key = (
+            state.grad, len(args), *[_structure(a, tensors, values) for a in args], _structure(kwargs, tensors, values)
+        )  # fmt: skip
         runs = self.runs.get(key)
         if runs is None:
             runs = self.runs[key] = []
         for run in runs:
             if run.applies():
-                return run.replay(tensors, values)
+                return run.replay(values)
+        values.clear()  # a value held here could not be given away to the program
         try:
             return self._capture(runs, tensors, args, kwargs)
         except Refused:
@@ -165,12 +155,12 @@ class Run:
                 return False
         return all(had is None or (leaf._grad is not None) == had for leaf, had, _ in self.grads)
 
-    def replay(self, tensors: list, given: list):
-        """Run the captured program on what its sources hold now."""
+    def replay(self, given: list[Value]):
+        """Run the captured program on the arguments' values, which it takes over, and what its other sources hold."""
         if state.program.node.depth:
             _launch.launch("a compiled function was called")
-        values = [self._value(source, tensors, given) for source in self.sources]
-        del given
+        values = [self._value(source, given) for source in self.sources]
+        given.clear()
         if self.direct is not None:
             arrays = self.direct.arrays(values)
             if arrays is not None:
@@ -223,9 +213,9 @@ class Run:
             (floats if kind is float else ints)[first : first + len(numbers)] = numbers
         return floats, ints, self.recording.complexes
 
-    def _value(self, source, tensors: list, given: list) -> Value:
+    def _value(self, source, given: list) -> Value:
         if source.__class__ is int:
-            value = given[source] or tensors[source]._read()
+            value = given[source]
         elif isinstance(source, Tensor):
             value = source._read()
         elif isinstance(source, Value):
@@ -301,15 +291,17 @@ def _grads(program, capture: Capture) -> list:
     return found
 
 
-def _structure(x, tensors: list):
-    """A hashable description of arguments; the tensors among them are collected."""
+def _structure(x, tensors: list, values: list):
+    """A hashable description of arguments; the tensors among them and what they hold are collected."""
     if isinstance(x, Tensor):
+        value = x._read()
         tensors.append(x)
-        return (type(x), x._read().aval, x.requires_grad)
+        values.append(value)
+        return (type(x), value.aval, value.requires_grad)
     if isinstance(x, tuple | list):
-        return (type(x), *[_structure(v, tensors) for v in x])
+        return (type(x), *[_structure(v, tensors, values) for v in x])
     if isinstance(x, dict):
-        return (dict, *[(k, _structure(v, tensors)) for k, v in x.items()])
+        return (dict, *[(k, _structure(v, tensors, values)) for k, v in x.items()])
     try:
         hash(x)
     except TypeError:

@@ -420,3 +420,13 @@ def test_a_compiled_step_reads_views_of_shared_arrays_anew():
         return [step(torch.from_numpy(x), torch.from_numpy(y)).item() for x, y in batches]
 
     assert losses(torch.compile) == pytest.approx(losses(lambda step: step), rel=1e-6)
+
+
+def test_a_compiled_function_tells_a_dictionary_from_keywords():
+    @torch.compile
+    def total(first=None, **rest):
+        return first["a"] + 1 if first else rest["a"] + 2
+
+    one = torch.ones(2)
+    for _ in range(3):
+        assert total({"a": one}).tolist() == [2, 2] and total(a=one).tolist() == [3, 3]

@@ -6,17 +6,15 @@ fails leaves every handle as it was.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import sys
 
 import jax
 import numpy as np
 
-from funcgrad.engine import bounds, explain
+from funcgrad.engine import bounds
 from funcgrad.engine.executable import Executable
-from funcgrad.engine.launch import copied, settle, vectors
-from funcgrad.engine.state import Program
+from funcgrad.engine.launch import call, copied, settle, vectors
 from funcgrad.engine.values import Value
 
 _HELD_ONCE = 3  # the handle or value that holds it, the list it is read from, and getrefcount's own argument
@@ -62,20 +60,13 @@ class Direct:
             held = sys.getrefcount(values[i]) > _HELD_ONCE or sys.getrefcount(array) > _HELD_ONCE + 1
             donated.append(copied(array) if held and array.__class__ is not np.ndarray else array)
         kept = [arrays[i] for i in executable.keeps] if donated else arrays
-        floats, ints, complexes = vectors(executable, *numbers)
-        executable.used = Program.count
-        with (
-            jax.enable_x64(True),
-            contextlib.nullcontext() if executable.is_compiled else explain.compiling(executable),
-        ):
-            holder.extend(map(executable.function, (donated,), (kept,), (floats,), (ints,), (complexes,)))
+        call(executable, donated, kept, vectors(executable, *numbers), holder)
 
     def values(self, holder: list):
         """The values of the slots, one after the other, from what the program returned."""
         outputs, _, raised = holder[0]
         if raised:
             bounds.launched(self.executable.flags, raised)
-        self.executable.launches += 1
         return iter([Value(outputs[i], *pattern) for i, pattern in self.patterns])
 
 

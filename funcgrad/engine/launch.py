@@ -137,16 +137,25 @@ def _run(program: Program, executable: Executable, holder: list) -> None:
     else:
         donated, kept = (), arrays
     numbers = vectors(executable, program.floats, program.ints, program.complexes)
+    if program.traced:
+        with jax.enable_x64(True):
+            holder.append(executable.replay(donated, kept, *numbers))
+    else:
+        call(executable, donated, kept, numbers, holder)
+
+
+def call(executable: Executable, donated, kept, numbers: tuple, holder: list) -> None:
+    """Run a program's machine code, made first if need be. The results reach `holder` inside one C call."""
+    floats, ints, complexes = numbers
+    arguments = (donated,), (kept,), (floats,), (ints,), (complexes,)
     with jax.enable_x64(True):
         if executable.is_compiled:
-            holder.extend(map(executable.function, (donated,), (kept,), *[(n,) for n in numbers]))
-        elif program.traced:
-            holder.append(executable.replay(donated, kept, *numbers))
+            holder.extend(map(executable.function, *arguments))
         else:
             with explain.compiling(executable):
-                holder.extend(map(executable.function, (donated,), (kept,), *[(n,) for n in numbers]))
+                holder.extend(map(executable.function, *arguments))
     executable.launches += 1
-    executable.used = program.serial
+    executable.used = Program.count
 
 
 def vectors(executable: Executable, floats: list, ints: list, complexes: list) -> tuple:
