@@ -51,3 +51,20 @@ def test_integers(call):
         return getattr(torch.nn.functional, f"conv_transpose{dims}d")(x, w, **options)
 
     both(code)
+
+
+@pytest.mark.parametrize("call", [CONVOLUTIONS["groups of few channels"], CONVOLUTIONS["groups in three dimensions"]])
+def test_gradients_as_functions(call):
+    dims, x_shape, w_shape, options = call
+
+    def code(torch):
+        rng = np.random.RandomState(0)
+        x, w = (torch.from_numpy(rng.randn(*shape)).requires_grad_() for shape in (x_shape, w_shape))
+        shape = getattr(torch.nn.functional, f"conv{dims}d")(x, w, **options).shape
+        g = torch.from_numpy(rng.randn(*shape)).requires_grad_()
+        by_input = getattr(torch.nn.grad, f"conv{dims}d_input")(x.shape, w, g, **options)
+        by_weight = getattr(torch.nn.grad, f"conv{dims}d_weight")(x, w.shape, g, **options)
+        (by_input.sin().sum() + by_weight.sin().sum()).backward()
+        return by_input, by_weight, x.grad, w.grad, g.grad
+
+    both(code, rtol=1e-9, atol=1e-9)

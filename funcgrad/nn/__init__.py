@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from funcgrad.nn import attention as attention
+from funcgrad.nn import common_types as common_types
 from funcgrad.nn import functional as functional
+from funcgrad.nn import grad as grad
 from funcgrad.nn import init as init
 from funcgrad.nn import parallel as parallel
 from funcgrad.nn import parameter as parameter

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -344,3 +345,42 @@ def conv_tbc(input: Array, weight: Array, bias: Array, pad: int = 0) -> Array:
     if input.shape[2] != weight.shape[1]:
         raise RuntimeError("Input dim 2 (input channels) is not == dim 1 in the weight tensor")
     return conv1d(input.transpose(1, 2, 0), weight.transpose(2, 1, 0), bias, padding=pad).transpose(2, 0, 1)
+
+
+# -- gradients as functions of their own ------------------------------------------------------------------------------
+
+
+def _check_gradient(y: Array, grad_output: Array) -> Array:
+    if grad_output.shape != y.shape:
+        raise RuntimeError(f"Expected grad_output of size {brackets(y.shape)}, but got {brackets(grad_output.shape)}")
+    if grad_output.dtype != y.dtype:
+        raise RuntimeError(f"expected scalar type {scalar_name(grad_output)} but found {scalar_name(y)}")
+    return grad_output
+
+
+def convolution_input_gradient(
+    input_size: Sequence[int], weight: Array, grad_output: Array, stride=1, padding=0, dilation=1, groups=1
+) -> Array:
+    """The gradient of a convolution of a batch by its input: ``[N, C, *]`` from ``[N, O, *]``.
+
+    Example:
+        >>> convolution_input_gradient((1, 1, 3), jnp.ones((1, 1, 2)), jnp.ones((1, 1, 2)))
+        Array([[[1., 2., 1.]]], dtype=float32)
+    """
+    numbers = (None, stride, padding, dilation, 0, groups, False)
+    y, pull = jax.vjp(lambda x: _prepare(x, weight, *numbers), jnp.zeros(tuple(input_size), weight.dtype))
+    return pull(_check_gradient(y, grad_output))[0]
+
+
+def convolution_weight_gradient(
+    input: Array, weight_size: Sequence[int], grad_output: Array, stride=1, padding=0, dilation=1, groups=1
+) -> Array:
+    """The gradient of a convolution of a batch by its weight: ``[O, C / groups, *]`` from ``[N, O, *]``.
+
+    Example:
+        >>> convolution_weight_gradient(jnp.ones((1, 1, 3)), (1, 1, 2), jnp.ones((1, 1, 2)))
+        Array([[[2., 2.]]], dtype=float32)
+    """
+    numbers = (None, stride, padding, dilation, 0, groups, False)
+    y, pull = jax.vjp(lambda w: _prepare(input, w, *numbers), jnp.zeros(tuple(weight_size), input.dtype))
+    return pull(_check_gradient(y, grad_output))[0]
