@@ -147,6 +147,7 @@ class _Hook(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module) -> None:
         if module.__spec__.loader_state is not None:
             module.__spec__ = module.__spec__.loader_state
+            _keep_shadowing_names(module)
         self.answer_for(module)
 
     # -- names that funcgrad lacks ------------------------------------------------------------------------------------
@@ -238,6 +239,19 @@ def _submodule(name: str) -> types.ModuleType | None:
         if e.name is not None and (name == e.name or name.startswith(e.name + ".")):
             return None
         raise
+
+
+def _keep_shadowing_names(module: types.ModuleType) -> None:
+    """Where a name of `module` hides its submodule of that name, as ``torch.autograd.gradcheck`` does, let it go on.
+
+    Importing the submodule would put it in that name's place; one that was imported already is only looked up.
+    """
+    prefix = module.__name__ + "."
+    for name, child in list(sys.modules.items()):
+        if name.startswith(prefix):
+            leaf = name.removeprefix(prefix)
+            if "." not in leaf and vars(module).get(leaf, child) is not child:
+                sys.modules.setdefault(theirs(name), child)
 
 
 def _caller() -> types.FrameType:

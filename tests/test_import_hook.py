@@ -404,3 +404,8 @@ def test_malloc_is_tuned_only_where_wanted(tmp_path):
         pytest.skip("no glibc")
     counts = [int(run("-m", "funcgrad", path, cwd=tmp_path, FUNCGRAD_MALLOC=on)[1]) for on in ("0", "1")]
     assert counts[1] < counts[0] / 10
+
+
+def test_a_function_that_hides_a_submodule_stays(tmp_path):
+    source = "from torch.autograd.gradcheck import gradcheck\nimport torch\nprint(torch.autograd.gradcheck is gradcheck)"
+    assert run("-m", "funcgrad", program(tmp_path, source), cwd=tmp_path)[1].strip() == "True"

@@ -103,3 +103,9 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     if current is None or not current.reached_by(tensor):
         return UnpackedDualTensor(tensor, None)
     return UnpackedDualTensor(current.ended(tensor), current.tangent(tensor))
+
+
+def __getattr__(name: str):
+    if name == "_current_level":  # programs look at it to see whether a level is open
+        return -1 if _current.level is None else 0
+    raise AttributeError(f"module 'torch.autograd.forward_ad' has no attribute {name!r}")
