@@ -225,6 +225,8 @@ def write(tensor: Tensor, value: Value, filling: bool = False) -> None:
 def _fitted(value: Value, have: Value) -> Value:
     from funcgrad import _dtypes
 
+    if tensor._retains_grad:
+        tensor._retains_grad.follow()
     if value.aval.shape != have.aval.shape:
         raise RuntimeError(
             f"output with shape {list(have.aval.shape)} doesn't match the broadcast shape {list(value.aval.shape)}"

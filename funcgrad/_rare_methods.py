@@ -78,7 +78,7 @@ def as_subclass(self: Tensor, cls: type) -> Tensor:
     return made
 
 
-_ALIAS = _operators.Op("alias", lambda x: x)
+_ALIAS = _operators.Op("alias", lambda x: x, saves=False)
 
 
 def is_conj(input: Tensor) -> bool:

@@ -23,7 +23,7 @@ from funcgrad.engine.values import Leaf, laid_out
 from funcgrad.ops import layouts, strides
 from funcgrad.ops.strides import Geometry, contiguous_strides, derive
 
-COPY = _operators.Op("clone", lambda x, memory_format=None: x)
+COPY = _operators.Op("clone", lambda x, memory_format=None: x, saves=False)
 _addresses = itertools.count(1 << 40, 1 << 36)
 
 
@@ -199,6 +199,8 @@ def step_aside(self: Tensor) -> Tensor:
             view._root = hidden
     if root is self:
         hidden._views, self._views = self._views, None
+    else:
+        root._views.append(weakref.ref(hidden))  # to be derived anew, as any other view, when the root is written
     self._made = self._root = self._address = self._memory = self._seen = None
     return hidden
 

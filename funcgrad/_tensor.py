@@ -46,7 +46,7 @@ class Tensor(Handle):
     _leaf = None  # where this leaf's gradient accumulates
     _hooks = None
     _post_hooks = None
-    _retains_grad = False
+    _retains_grad = None  # keeps the gradient of a tensor that is no leaf
     __array_priority__ = 1000
 
     def __new__(cls, *args, **kwargs):

@@ -59,7 +59,7 @@ def _write_op(name: str) -> Op:
     def function(base, new, *args, **kwargs):
         return views.write_through(name, base, new, *args, **kwargs)
 
-    made = Op("copy_slices", function, grad_name="CopySlices")
+    made = Op("copy_slices", function, grad_name="CopySlices", saves=False)
     read = views.FUNCTIONS.get(name) if hasattr(views, "FUNCTIONS") else None
     if read is not None:
         like = Op(name, read)
@@ -219,7 +219,7 @@ def _make_grafted(passes: bool):
 
 
 _grafted, _overwritten = _make_grafted(True), _make_grafted(False)
-_GRAFT = Op("alias", _graft)
+_GRAFT = Op("alias", _graft, saves=False)
 _OVERWRITE = Op("copy", lambda old, data: _overwritten(old, data), grad_name="CopyBackwards", saves=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from funcgrad import _operators
@@ -14,7 +15,8 @@ from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import Leaf, Origin
 
-_ACCUMULATE = Op("accumulate", lambda old, new: [a + b for a, b in zip(old, new)], differentiable=True)
+_accumulating = threading.RLock()  # several threads may reach one leaf
+_ACCUMULATE = Op("accumulate", lambda old, new: [a + b for a, b in zip(old, new)], saves=False)
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
@@ -243,6 +245,7 @@ def _hooked(tensor: Tensor, grad: Tensor) -> Tensor:
 def _accumulate(reached: list, create: bool) -> None:
     """Add gradients into ``.grad``; one entry for all those that already have one."""
     before, state.grad = state.grad, create
+    _accumulating.acquire()
     try:
         adding, values = [], []
         undo = []
@@ -264,6 +267,7 @@ def _accumulate(reached: list, create: bool) -> None:
                 _operators.write(have, total)
         state.program.journal.append(_RestoreGrads(undo))
     finally:
+        _accumulating.release()
         state.grad = before
     graph.finish()
     for tensor, _ in reached:

@@ -78,16 +78,31 @@ def retain_grad(self: Tensor) -> None:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
     if self._leaf is not None or self._retains_grad:
         return
-    self._retains_grad = True
-    reference = weakref.ref(self)
+    self._retains_grad = _Retention(self)
 
-    def keep(cotangent) -> None:
-        tensor = reference()
+
+class _Retention:
+    """Keeps the gradient of a tensor: of what it holds at present, so it follows the writes to it."""
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = weakref.ref(tensor)
+        self.seam = None
+        self.follow()
+
+    def follow(self) -> None:
+        """The tensor was written."""
+        if self.seam is not None:
+            self.seam.last = None
+        value = self.tensor()._read()
+        self.seam = _seam_of(value) if value.requires_grad else None
+        if self.seam is not None:
+            self.seam.last = self.keep
+
+    def keep(self, cotangent) -> None:
+        tensor = self.tensor()
         if tensor is not None:
             grad = wrap(cotangent)
             tensor._grad = grad if tensor._grad is None else tensor._grad + grad
-
-    _seam_of(value).last = keep
 
 
 def register_post_accumulate_grad_hook(self: Tensor, hook) -> RemovableHandle:
@@ -109,4 +124,4 @@ def register_post_accumulate_grad_hook(self: Tensor, hook) -> RemovableHandle:
 def install() -> None:
     for method in (register_hook, retain_grad, register_post_accumulate_grad_hook):
         setattr(Tensor, method.__name__, method)
-    Tensor.retains_grad = property(lambda self: self._retains_grad)
+    Tensor.retains_grad = property(lambda self: bool(self._retains_grad))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from funcgrad import _dtypes
-from funcgrad._operators import check_writable
+from funcgrad._operators import check_writable, write
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.autograd import _function_rules, _levels
 from funcgrad.engine.backward import Seam
@@ -193,8 +193,7 @@ def _connect(cls, ctx, args, results):
     program.seams.append(seam)
     for i, value in zip(chosen, values):
         if any(outs[i] is t for t in ctx._dirty):
-            outs[i]._value = value
-            outs[i]._leaf = None
+            write(outs[i], value)
         else:
             outs[i] = wrap(value)
     return outs[0] if single else type(results)(outs) if isinstance(results, list) else tuple(outs)

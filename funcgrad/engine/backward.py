@@ -182,7 +182,7 @@ class Sweep:
     def _release(self, program: Program) -> None:
         """Give up what a launched program saved, once all of it was used."""
         executable = program.executable
-        if executable is None or self.retain:
+        if executable is None or self.retain or program.pins:  # a backward() around this one has yet to come through
             return
         saving = [p for p in executable.retains if executable.path[p].op.saves]
         if saving and program.freed.issuperset(saving):
@@ -218,6 +218,7 @@ class Sweep:
             seam.last(flowing[seam.first] or self._ones(program, seam.first))
         if seam.function is None:
             return
+        program.pins[-1].update(maker(program.node.path(), seam.first).tracked)  # the function may launch it
         arrived = [
             self._ones(program, s) if s in flowing and flowing[s] is None else flowing.get(s) for s in seam.slots
         ]
@@ -382,9 +383,10 @@ def rerecord(program: Program) -> dict[int, Value]:
                 edge = program.edges.get(entry.first)
                 values[entry.first] = Value(next(arrays), aval, None, None, requires_grad, edge)
                 continue
-            if entry.vjp is not None:
-                continue
             state.grad = any(g for _, g in entry.outs)
+            if entry.vjp is not None:
+                values.update(_rerecord_gradient(entry, values))
+                continue
             out = record(entry.op, [fill(a) for a in entry.args], {k: fill(a) for k, a in (entry.kwargs or {}).items()})
             for i, value in enumerate([out] if isinstance(out, Value) else out[0]):
                 values[entry.first + i] = value
@@ -393,3 +395,23 @@ def rerecord(program: Program) -> dict[int, Value]:
     finally:
         state.grad = grad
     return values
+
+
+def _rerecord_gradient(entry: Entry, values: dict[int, Value]) -> dict[int, Value]:
+    """Record a gradient of a launched program again in the pending one; returns the value of each slot."""
+    program, old = state.program, entry.vjp
+
+    def moved(slots) -> tuple:
+        return tuple(sorted(values[s].ref.index for s in slots if s in values and values[s].program is program))
+
+    paired = sorted(zip(old.roots, entry.args), key=lambda pair: values[pair[0]].ref.index)
+    cotangents = tuple(None if ref is None else _ref(program, values[ref.index]) for _, ref in paired)
+    path = program.node.path()
+    low = min(position(path, values[e.first].ref.index) for e in old.swept) - 1 if old.swept else -1
+    targets = None if old.targets is None else moved(old.targets)
+    made = (moved(old.roots), cotangents, moved(old.captures), targets, low, state.grad, True, old.batch)
+    key = (_VJP, "again", *made)
+    node = program.node.children.get(key) or _new_region(program, key, *made)
+    program.node = node
+    found = dict(zip(node.entry.vjp.results, new_values(program, node.entry)))
+    return {entry.first + i: found[values[s].ref.index] for i, s in enumerate(old.results)}

@@ -8,6 +8,7 @@ from there and computes nothing twice.
 from __future__ import annotations
 
 import sys
+import threading
 
 import jax
 import numpy as np
@@ -16,6 +17,8 @@ from funcgrad.engine import bounds, explain, interpret
 from funcgrad.engine.executable import Executable
 from funcgrad.engine.state import Program, state
 from funcgrad.engine.values import Freed, Leaf, LeafValue, Origin, Value, aval_of
+
+_settling = threading.RLock()  # one thread at a time computes what another has pending
 
 SEEN = object()
 """The origin of a host array that one launch already read: the next one moves it to the device for good."""
@@ -50,10 +53,10 @@ def abandon() -> None:
 
 def settle(value: Value) -> None:
     """Compute a pending value (and its whole program with it)."""
-    if value.__class__ is LeafValue and value.raw is not None:
-        if value.raw.array is None:
-            settle(value.raw)
-        value.array, value.raw = value.raw.array, None
+    if value.__class__ is LeafValue and (raw := value.raw) is not None:
+        if raw.array is None:
+            settle(raw)
+        value.array, value.raw = raw.array, None
         return
     if value.array is not None:
         return
@@ -67,7 +70,9 @@ def settle(value: Value) -> None:
             "this tensor's value was never computed: the program that makes it failed"
         ) from program.failure
     else:
-        _settle_from_another_thread(program, value)
+        with _settling:
+            if value.array is None:
+                _settle_from_another_thread(program, value)
     if value.array is None:
         raise RuntimeError("this tensor's value was never computed: recording it was interrupted")
 

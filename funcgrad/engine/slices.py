@@ -18,13 +18,26 @@ class Slice:
         results: slots whose cotangents are asked for: captured ones first, then the frontier (leaves, results of
             earlier programs, slots below the seam at `low`).
         reads: every slot that recomputing the slice needs from outside it.
+        targets: the slots that gradients must lead to; None for all.
         batch: how many cotangents each root is given, stacked along a new first axis; 0 for a single one.
     """
 
-    __slots__ = ("avals", "batch", "captures", "entries", "frontier", "reads", "roots", "swept", "watched")
+    __slots__ = (
+        "avals",
+        "batch",
+        "captures",
+        "entries",
+        "frontier",
+        "reads",
+        "roots",
+        "swept",
+        "targets",
+        "watched",
+    )
 
     def __init__(self, path, roots, captures, targets, low: int, batch: int = 0):
         self.roots = roots
+        self.targets = targets
         self.batch = batch
         self.watched = False  # whether its gradients are looked at for NaN
         makers = {e.first + i: p for p, e in enumerate(path) for i in range(len(e.outs))}

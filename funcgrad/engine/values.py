@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import weakref
 
 from funcgrad import _dtypes
@@ -29,10 +30,12 @@ class _Refs(list):
     """All `Ref` objects so far, grown on demand by `grow`."""
 
     def grow(self, count: int) -> None:
-        while len(self) < count:
-            self.append(Ref(len(self)))
+        with _growing:
+            while len(self) < count:
+                self.append(Ref(len(self)))
 
 
+_growing = threading.Lock()
 REFS = _Refs()
 REFS.grow(4096)
 
