@@ -34,6 +34,8 @@ def getitem(self: Tensor, index) -> Tensor:
             if any(item == "a" or item == "u" for item in layout):
                 return wrap(record(_GATHER, (self, layout, *operands)))
             break
+    if True in layout or False in layout:
+        return wrap(record(_GATHER, (self, layout, *operands)))
     view = wrap(record(_VIEW, (self, layout, *operands)))
     _views.attach(view, self, _VIEW, (layout, *operands), None)
     return view

@@ -235,6 +235,7 @@ DUNDERS = {
     "__lshift__": "bitwise_left_shift", "__rshift__": "bitwise_right_shift", "__eq__": "eq", "__ne__": "ne",
     "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge", "__pos__": "positive", "__div__": "div",
 }  # fmt: skip
+UNARY_DUNDERS = {"__neg__", "__abs__", "__invert__", "__pos__"}
 REFLECTED_DUNDERS = {
     "__rsub__": "sub", "__rtruediv__": "div", "__rpow__": "pow", "__rfloordiv__": "floor_divide",
     "__rmod__": "remainder", "__rmatmul__": "matmul", "__rlshift__": "bitwise_left_shift",

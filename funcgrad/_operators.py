@@ -6,6 +6,11 @@ While a thread is inside ``torch.autocast``, `record` is that of `_autocast`; in
 
 from __future__ import annotations
 
+import functools
+
+import jax
+import numpy as np
+
 from funcgrad import _operator_table as table
 from funcgrad import _out_dtypes, _views, ops
 from funcgrad._tensor import Tensor
@@ -220,13 +225,13 @@ def write(tensor: Tensor, value: Value, filling: bool = False) -> None:
         _views._replace(tensor, value)
     else:
         _views.write(tensor, value)
+    if tensor._retains_grad:
+        tensor._retains_grad.follow()
 
 
 def _fitted(value: Value, have: Value) -> Value:
     from funcgrad import _dtypes
 
-    if tensor._retains_grad:
-        tensor._retains_grad.follow()
     if value.aval.shape != have.aval.shape:
         raise RuntimeError(
             f"output with shape {list(have.aval.shape)} doesn't match the broadcast shape {list(value.aval.shape)}"
@@ -345,17 +350,31 @@ def _install_dunders() -> None:
     for dunder, name in table.DUNDERS.items():
         if ops.find(name) is None:
             continue
-        setattr(Tensor, dunder, _dunder(op(name), swap=False))
+        plain = _form_of(op(name))(op(name), name)
+        setattr(Tensor, dunder, plain if dunder in table.UNARY_DUNDERS else _operator(plain))
     for dunder, name in table.REFLECTED_DUNDERS.items():
         if ops.find(name) is None:
             continue
-        setattr(Tensor, dunder, _dunder(op(name), swap=True))
+        plain = _form_of(op(name))(op(name), name)
+        setattr(Tensor, dunder, _operator(plain, swap=True))
     for dunder, name in table.INPLACE_DUNDERS.items():
         if ops.find(name) is None:
             continue
-        setattr(Tensor, dunder, inplace_form(op(name), f"Tensor.{dunder}"))
+        setattr(Tensor, dunder, _operator(inplace_form(op(name), f"Tensor.{dunder}")))
 
 
-def _dunder(op: Op, swap: bool):
-    plain = _form_of(op)(op, op.name)
-    return (lambda self, other: plain(other, self)) if swap else plain
+_OPERANDS = (Tensor, bool, int, float, complex, np.ndarray, np.generic, jax.Array)
+
+
+def _operator(plain, swap: bool = False):
+    """`plain` for two operands; one of an unknown type may know the Tensor: Python asks it on NotImplemented."""
+
+    def operator(self, other):
+        try:
+            return plain(other, self) if swap else plain(self, other)
+        except Exception:
+            if isinstance(other, _OPERANDS) or hasattr(type(other), "__torch_function__"):
+                raise
+            return NotImplemented
+
+    return functools.wraps(plain)(operator)

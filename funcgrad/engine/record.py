@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from funcgrad import _dtypes
-from funcgrad.engine import bounds
+from funcgrad.engine import bounds, numbers
 from funcgrad.engine import launch as _launch
 from funcgrad.engine.state import CAP, state
 from funcgrad.engine.structure import EXPONENT, STATIC, Entry, Node, Op, Scalar, exponent_is_static
@@ -68,7 +68,13 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
     key = tuple(key)
     node = program.node.children.get(key)
     if node is None:
-        node = extend(program, key, op, args, kwargs)
+        try:
+            node = extend(program, key, op, args, kwargs)
+        except TypeError:
+            plain = numbers.with_numbers(op, args, kwargs)
+            if plain is None:
+                raise
+            return record(op, *plain)
     if op.bounds is not None:  # after the op's own errors, about shapes and dtypes
         _check_bounds(program, op, args, kwargs)
     program.node = node

@@ -28,7 +28,6 @@ import numpy as np
 from funcgrad import _dtypes
 from funcgrad.ops._sizes import brackets
 
-_FULL = slice(None)
 _ONE = ("i",)
 _INDEX_DTYPES = (_dtypes.int64, _dtypes.int32)
 _MASK_DTYPES = (_dtypes.bool_, _dtypes.uint8)
@@ -145,7 +144,7 @@ class _Parser:
         n = self.shape[self.dim]
         self.dim += 1
         self.at += 1
-        if item == _FULL:
+        if item.start is None and item.stop is None and item.step is None:
             self.layout.append(":")
             return
         if item.step is not None and operator.index(item.step) < 0:

@@ -52,8 +52,24 @@ def _smallest(dtype: _dtypes.dtype) -> float:
     return finfo(dtype).tiny
 
 
+def _within(dtype: _dtypes.dtype, low, high):
+    """The bounds, cut to what the dtype can hold."""
+    if dtype.category > _dtypes.INTEGER:
+        return low, high
+    from funcgrad._info import iinfo
+
+    least, end = (0, 2) if dtype is _dtypes.bool_ else (iinfo(dtype).min, iinfo(dtype).max + 1)
+    if (low is not None and low >= end) or (high is not None and high <= least):
+        raise ValueError(
+            f"The value interval specified by `low` and `high` is [{low}, {high}), but {dtype} only supports "
+            f"[{least}, {end})"
+        )
+    return None if low is None else max(low, least), None if high is None else min(high, end)
+
+
 def _drawn(shape, dtype: _dtypes.dtype, device, low, high) -> Tensor:
     empty = _creation.creation_form("empty")
+    low, high = _within(dtype, low, high)
     if dtype is _dtypes.bool_:
         return empty(shape, dtype=dtype, device=device).random_(
             0 if low is None else int(low), 2 if high is None else int(high)
