@@ -1,6 +1,7 @@
 """The CPU generator's engine: Mersenne Twister 19937, seeded, advanced and saved as PyTorch does it.
 
-NumPy's bit generator makes the words, a run of 624-word blocks at a time; draws take them from a buffer. That makes a
+NumPy's bit generator (in bulk a compiled loop) makes the words, 624-word blocks at a time; draws take them from a
+buffer. That makes a
 small draw cheap, lets a rejection sampler look at words before it knows how many it uses, and makes the saved state
 free: a block's state words are its output words with the tempering undone.
 
@@ -14,9 +15,10 @@ import threading
 
 import numpy as np
 
+from funcgrad._mt19937_blocks import BLOCK, temper, words
+
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056  # of torch.get_rng_state()
-BLOCK = 624
 _REFILL = 4 * BLOCK
 _FULL = 1 << 32
 _STATE = np.dtype(
@@ -118,7 +120,9 @@ class Engine:
     def _refill(self, missing: int) -> None:
         """Append at least `missing` words, whole blocks; keep the block that the position is in."""
         size = -(-max(missing, _REFILL) // BLOCK) * BLOCK
-        new = self._bits.random_raw(size)  # a word in each uint64; 1 us for the call, where `integers` takes 5
+        new = words(self._bits, size // BLOCK)
+        if new is None:
+            new = self._bits.random_raw(size)  # a word in each uint64; 1 us for the call, where `integers` takes 5
         if size == _REFILL:
             new = new.astype(np.uint32)
         if self._next == len(self._words):
@@ -208,7 +212,7 @@ class Engine:
         if left == 1 and used == 0:
             self._initial = key  # never twisted: the first word makes the first block
         else:
-            self._words = _temper(key)
+            self._words = temper(key)
             self._next = BLOCK if left == 1 else used
 
     def clone(self) -> Engine:
@@ -229,13 +233,6 @@ def _from_state(state: bytes) -> Engine:
 
 
 _B, _C = np.uint32(0x9D2C5680), np.uint32(0xEFC60000)
-
-
-def _temper(words: np.ndarray) -> np.ndarray:
-    y = words ^ (words >> np.uint32(11))
-    y = y ^ ((y << np.uint32(7)) & _B)
-    y = y ^ ((y << np.uint32(15)) & _C)
-    return y ^ (y >> np.uint32(18))
 
 
 def _untemper(words: np.ndarray) -> np.ndarray:

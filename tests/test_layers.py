@@ -9,7 +9,7 @@ LAYERS = [
      "utils.hooks", "utils._pytree", "_absent", "futures"),
     ("ops",),
     ("engine",),
-    ("_mt19937", "_draws"),
+    ("_cpu_program", "_mt19937_blocks", "_mt19937", "_draws"),
     (
         "_tensor", "_views", "_storage", "_host_memory", "storage", "_rare_methods", "_plain_names", "_operators",
         "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert", "_methods", "_indexing",

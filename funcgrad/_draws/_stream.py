@@ -11,7 +11,7 @@ from .. import _dtypes
 from .._dtypes import COMPLEX, FLOATING
 
 f4, f8, u4, u8 = np.float32, np.float64, np.uint32, np.uint64
-CHUNK = 1 << 16  # elements handled at a time, so that temporaries stay in the cache
+CHUNK = 624 * 104  # elements handled at a time, so that temporaries stay in the cache: whole blocks of the generator
 
 _MASK24, _MASK53 = u4((1 << 24) - 1), u8((1 << 53) - 1)
 CPP_NAMES = {
