@@ -71,13 +71,13 @@ class Flag:
         self.name = name
         self.site = site
 
-    def raised(self, env: dict):
-        """Whether some value is out of range, and the first such value."""
+    def raised(self, env: dict, xp=jnp):
+        """Whether some value is out of range, and the first such value; computed by the module `xp`."""
         values, check = env[self.slot], self.check
         bad = check.bad(values)
-        first = jnp.argmax(bad.reshape(-1)) if bad.size else 0
-        worst = values.reshape(-1)[first] if bad.size else jnp.zeros((), values.dtype)
-        return jnp.stack([jnp.any(bad).astype(jnp.float64), worst.astype(jnp.float64)])
+        first = xp.argmax(bad.reshape(-1)) if bad.size else 0
+        worst = values.reshape(-1)[first] if bad.size else xp.zeros((), values.dtype)
+        return xp.stack([xp.any(bad).astype(xp.float64), worst.astype(xp.float64)])
 
     def error(self, value: float) -> Exception:
         """PyTorch's error, with the op and the line that recorded it."""
@@ -106,7 +106,7 @@ def look(wait: bool) -> None:
     later = []
     found, _outstanding.flags = _outstanding.flags, later
     for i, (flags, raised) in enumerate(found):
-        if not wait and not all(r.is_ready() for r in raised):
+        if not wait and not all(r.__class__ is np.ndarray or r.is_ready() for r in raised):
             later.append((flags, raised))
             continue
         for flag, result in zip(flags, raised):

@@ -25,6 +25,7 @@ class Executable:
         is_compiled: whether the next call of `function` runs at once.
         used: the serial number of the last program launched with it.
         launches, seconds: how often it ran, and how long its first run took (mostly compiling).
+        interpreted: whether it runs op by op; `spent`: the seconds that took so far.
     """
 
     def __init__(self, node: Node, outputs: tuple, pins: frozenset, candidates: tuple, reason: str, interpreted=False):
@@ -48,14 +49,14 @@ class Executable:
         self.pulls: dict = {}
         self.numbers: dict = {}
         self.interpreted = interpreted
-        self.run = interpret.run if interpreted else run
+        self.spent = 0.0
         self.used = 0
         self.uncompile()
 
     def uncompile(self) -> None:
         """Be as before the first launch, without machine code."""
         self.is_compiled = False
-        self.function = self.replay
+        self.function = functools.partial(interpret.execute, self)
         if not self.interpreted:
             # A bound method equals the next one made of it: JAX would find the compiled one again.
             fresh = functools.partial(self.replay)
@@ -63,14 +64,19 @@ class Executable:
 
     def replay(self, donated, kept, floats, ints, complexes):
         """The program as a pure function."""
+        env = self.environment(donated, kept)
+        pullbacks = run(self.path, env, Numbers(floats, ints, complexes), self.differentiated)
+        return [env[s] for s in self.outputs], self.residuals(pullbacks), [flag.raised(env) for flag in self.flags]
+
+    def environment(self, donated, kept) -> dict:
+        """The inputs' arrays by slot."""
         env: dict = {}
         for positions, arrays in ((self.donates, donated), (self.keeps, kept)):
             for position, array in zip(positions, arrays):
                 env[self.inputs[position]] = array
-        pullbacks = self.run(self.path, env, Numbers(floats, ints, complexes), self.differentiated)
-        return [env[s] for s in self.outputs], self._residuals(pullbacks), [flag.raised(env) for flag in self.flags]
+        return env
 
-    def _residuals(self, pullbacks: dict) -> list:
+    def residuals(self, pullbacks: dict) -> list:
         """The arrays that the retained pullbacks close over, each once; their structure is noted while tracing."""
         arrays, positions = [], {}
         for position in self.retains:

@@ -1,25 +1,30 @@
-"""Interpreting: run a program entry by entry, each from a cache of single-op programs.
+"""Interpreting: run a program entry by entry, each as a program of a single op.
 
-NOTE: [Unstable structures] A call site that keeps recording new structures (episodes of random length, another wiring each
-time) would compile a whole program each time. After `PATIENCE` new ones in a row, structures met there for the first time
-are interpreted, provided that this takes less compiling: single-op programs are shared between all structures, so only
-ops not met before with operands of the same kind count, as much as `OPS_EACH` ops of a whole program. Where it is the
-shapes that change each time, single-op programs would be as new as the whole one, and many: then the whole one is
-compiled. A structure that comes again is compiled in any case.
+NOTE: [Unstable structures] A call site that keeps recording new structures (episodes of random length, text that grows,
+another wiring each time) would compile a whole program each time. After `PATIENCE` new ones in a row, structures met there
+for the first time are interpreted. Single-op programs are shared between all structures; on the CPU they run in NumPy
+until compiling them pays (see `numpy_program`). Where that is impossible it must take less compiling than the whole
+program: each op that was not met before with operands of the same kind counts as much as `OPS_EACH` ops of a whole
+program. A structure that has been interpreted for as long as compiling it would take is compiled.
 """
 
 from __future__ import annotations
 
+import time
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from funcgrad.engine import eviction
+from funcgrad.engine.numpy_program import Warming
 from funcgrad.engine.replay import Numbers, call, differentiate, pulled_back
 from funcgrad.engine.structure import Entry, Scalar
 
 PATIENCE = 2
 OPS_EACH = 9
 """A program of one op, with its pullback, compiles in 0.1 s; each op of a long program adds 0.01 s."""
+COMPILE_EACH = 0.01
 
 _news: dict[str, int] = {}
 """By call site: how many more new structures than repeated ones it has launched lately."""
@@ -27,6 +32,8 @@ _news: dict[str, int] = {}
 
 _kinds: set = set()
 """The kinds of calls met at unstable sites."""
+_beyond: set = set()
+"""The ops that NumPy was found unable to run."""
 
 
 def pays(site: str, path: list[Entry]) -> bool:
@@ -34,20 +41,43 @@ def pays(site: str, path: list[Entry]) -> bool:
     if _news.get(site, 0) <= PATIENCE:
         return False
     ops = [e for e in path if e.op is not None]
-    kinds = {e.kind for e in ops if e.kind is not None}
-    new = kinds - _kinds
+    kinds = {e.kind: e for e in ops if e.kind is not None}
+    compiled = [e for kind, e in kinds.items() if kind not in _kinds and (e.op in _beyond or not _on_host(e))]
     _kinds.update(kinds)
-    return len(new) * OPS_EACH < len(ops)
+    return len(compiled) * OPS_EACH < len(ops)
 
 
 def note(site: str, new: bool) -> None:
-    """Count a launch from a call site: of a new structure, or of one that ran before."""
+    """Count a launch from a call site: of a new structure, or of a compiled one that ran before."""
     _news[site] = min(_news.get(site, 0) + 1, 2 * PATIENCE) if new else max(_news.get(site, 0) - 1, 0)
 
 
+def is_worn(executable) -> bool:
+    """Whether interpreting this program has taken as long as compiling it would."""
+    return executable.spent > COMPILE_EACH * len(executable.path)
+
+
+def execute(executable, donated, kept, floats, ints, complexes):
+    """As `Executable.replay`, one op at a time."""
+    start = time.perf_counter()
+    env = executable.environment(donated, kept)
+    pullbacks = run(executable.path, env, Numbers(floats, ints, complexes), executable.differentiated)
+    outputs = [_own(env[s]) for s in executable.outputs]
+    residuals = [_own(r) for r in executable.residuals(pullbacks)]
+    raised = [flag.raised(env, np if isinstance(env[flag.slot], np.ndarray) else jnp) for flag in executable.flags]
+    executable.spent += time.perf_counter() - start
+    return outputs, residuals, raised
+
+
+def _own(array):
+    """The array, in memory of its own: a view of an input's would forbid to give that away later."""
+    return np.array(array) if isinstance(array, np.ndarray) and not array.flags.owndata else array
+
+
 def run(path: list[Entry], env: dict, numbers: Numbers, differentiated: set[int]) -> dict:
-    """As `replay.run`, one compiled op at a time."""
+    """As `replay.run`, one op at a time."""
     pullbacks: dict = {}
+    filled = np.full if all(_on_host(e) for e in path[-1:]) else jnp.full
     for position, entry in enumerate(path):
         if entry.op is None:
             continue
@@ -55,7 +85,7 @@ def run(path: list[Entry], env: dict, numbers: Numbers, differentiated: set[int]
             if position in differentiated:
                 results, pullbacks[position] = differentiate(entry, path, env, numbers)
             else:
-                results = entry.vjp.sweep(path, pullbacks, env, entry.args)
+                results = entry.vjp.sweep(path, pullbacks, env, entry.args, filled)
         elif position in differentiated:
             results, pullbacks[position] = _program(entry, True).differentiate(entry, env, numbers)
         else:
@@ -63,6 +93,10 @@ def run(path: list[Entry], env: dict, numbers: Numbers, differentiated: set[int]
         for i, result in enumerate(results):
             env[entry.first + i] = result
     return pullbacks
+
+
+def _on_host(entry: Entry) -> bool:
+    return all(aval.device.type == "cpu" for aval, _ in entry.outs)
 
 
 _programs: dict = {}
@@ -85,7 +119,7 @@ def forget() -> None:
 
 
 class SingleOp:
-    """One op compiled for operands of one kind; with `tracked`, its pullback too."""
+    """One op for operands of one kind; with `tracked`, its pullback too."""
 
     def __init__(self, entry: Entry, tracked: bool):
         self.op, self.args, self.kwargs = entry.op, entry.args, entry.kwargs
@@ -94,8 +128,9 @@ class SingleOp:
         self.grads = [i for i, (_, grad) in enumerate(entry.outs) if grad]
         self.tracked = entry.tracked
         self.tree = None
-        self.forward = jax.jit(self._differentiated if tracked else self._plain)
-        self.backward = jax.jit(lambda leaves, cts: jax.tree.unflatten(self.tree, leaves)(cts))
+        make = Warming if _on_host(entry) else jax.jit
+        self.forward = make(self._differentiated if tracked else self._plain)
+        self.backward = make(lambda leaves, cts: jax.tree.unflatten(self.tree, leaves)(cts))
 
     def _plain(self, arrays, numbers):
         env = dict(zip(self.reads, arrays))
@@ -118,12 +153,15 @@ class SingleOp:
         packed = [numbers.vectors[s.kind][s.index] for s in _scalars((entry.args, entry.kwargs))]
         return [env[s] for s in reads], packed
 
-    def __call__(self, entry: Entry, env: dict, numbers: Numbers) -> list:
-        return self.forward(*self._operands(entry, env, numbers))
+    def __call__(self, entry: Entry, env: dict, numbers: Numbers):
+        results = self.forward(*self._operands(entry, env, numbers))
+        if getattr(self.forward, "is_beyond", False):
+            _beyond.add(self.op)
+        return results
 
     def differentiate(self, entry: Entry, env: dict, numbers: Numbers):
         """The results and the pullback: a pytree, as its residuals may have to outlive this launch."""
-        results, leaves = self.forward(*self._operands(entry, env, numbers))
+        results, leaves = self(entry, env, numbers)
         return results, jax.tree_util.Partial(self.backward, leaves)
 
 

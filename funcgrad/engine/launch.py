@@ -114,8 +114,9 @@ def find(program: Program, alive: tuple, reason: str) -> Executable:
         node.executables = {}
     found = node.executables.get((alive, pins))
     site = _site(node)
-    if found is not None and not found.interpreted:
-        interpret.note(site, new=False)
+    if found is not None and not (found.interpreted and interpret.is_worn(found)):
+        if not found.interpreted:
+            interpret.note(site, new=False)
         return found
     if found is None:
         wanted = set(alive)
@@ -123,7 +124,8 @@ def find(program: Program, alive: tuple, reason: str) -> Executable:
             if its_pins == pins and wanted <= candidate.alive and candidate.retains == candidate.retained_by(wanted):
                 node.executables[(alive, pins)] = candidate
                 return candidate
-    interpret.note(site, new=found is None)
+    if found is None:
+        interpret.note(site, new=True)
     wild = found is None and interpret.pays(site, node.path())
     found = node.executables[(alive, pins)] = Executable(node, alive, pins, _donatable(program), reason, wild)
     return found

@@ -56,12 +56,15 @@ class Slice:
     def results(self) -> tuple:
         return self.captures + self.frontier
 
-    def sweep(self, path: list[Entry], pullbacks: dict, env: dict, cotangents) -> list:
-        """Walk the slice backwards. `cotangents[i]` is the Ref of root i's cotangent, or None for ones."""
+    def sweep(self, path: list[Entry], pullbacks: dict, env: dict, cotangents, filled=jnp.full) -> list:
+        """Walk the slice backwards. `cotangents[i]` is the Ref of root i's cotangent, or None for ones.
+
+        `filled` makes arrays of zeros and ones.
+        """
         flowing: dict = {}
         for slot, ref in zip(self.roots, cotangents):
             aval = self.avals[slot]
-            ct = jnp.ones(self._shape(aval), aval.dtype.numpy) if ref is None else env[ref.index]
+            ct = filled(self._shape(aval), 1, aval.dtype.numpy) if ref is None else env[ref.index]
             _accumulate(flowing, slot, ct)
         captured = {}
         for position in reversed(self.entries):
@@ -72,7 +75,7 @@ class Slice:
                 if entry.first + i in self.captures:
                     captured[entry.first + i] = ct
                 if grad:
-                    arrived.append(jnp.zeros(self._shape(aval), aval.dtype.numpy) if ct is None else ct)
+                    arrived.append(filled(self._shape(aval), 0, aval.dtype.numpy) if ct is None else ct)
             pullback = jax.vmap(pullbacks[position]) if self.batch else pullbacks[position]
             for k, (slot, ct) in enumerate(zip(entry.tracked, pullback(arrived))):
                 _accumulate(flowing, slot, ct)
@@ -80,7 +83,7 @@ class Slice:
                     anomaly.note(env, self, position, k, ct)
         values = [captured.get(s, flowing.get(s)) for s in self.captures] + [flowing.get(s) for s in self.frontier]
         avals = [self.avals[s] for s in self.results]
-        return [jnp.zeros(self._shape(a), a.dtype.numpy) if v is None else v for v, a in zip(values, avals)]
+        return [filled(self._shape(a), 0, a.dtype.numpy) if v is None else v for v, a in zip(values, avals)]
 
     def _shape(self, aval) -> tuple:
         return (self.batch, *aval.shape) if self.batch else aval.shape
