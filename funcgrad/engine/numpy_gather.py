@@ -15,7 +15,9 @@ def gather(x, indices, dimension_numbers, slice_sizes, mode, fill_value=None, **
     batch = indices.shape[:-1]
     dropped = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
     window = [d for d in range(x.ndim) if d not in dropped]
-    starts = _starts(indices, numbers.start_index_map, numbers.operand_batching_dims, numbers.start_indices_batching_dims)
+    starts = _starts(
+        indices, numbers.start_index_map, numbers.operand_batching_dims, numbers.start_indices_batching_dims
+    )
     starts, inside = _clamped(starts, x.shape, slice_sizes)
     made = x[_positions(starts, x.ndim, window, [slice_sizes[d] for d in window], len(batch))]
     if Mode.from_any(mode) is Mode.FILL_OR_DROP and inside is not None and not np.all(inside):
@@ -97,4 +99,6 @@ def _filler(dtype, fill_value):
         return np.asarray(fill_value, dtype)
     if dtype.kind in "fc":
         return np.asarray(np.nan, dtype)
-    return np.asarray({"i": lambda: np.iinfo(dtype).min, "u": lambda: np.iinfo(dtype).max}.get(dtype.kind, bool)(), dtype)
+    return np.asarray(
+        {"i": lambda: np.iinfo(dtype).min, "u": lambda: np.iinfo(dtype).max}.get(dtype.kind, bool)(), dtype
+    )

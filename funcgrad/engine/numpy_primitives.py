@@ -28,6 +28,10 @@ def _remainder(a, b):
     return np.where(b == 0, a, np.fmod(a, b)) if a.dtype.kind in "iu" else np.fmod(a, b)
 
 
+def _bits(x):
+    return np.bitwise_count(x.view(f"u{x.itemsize}")).astype(x.dtype)  # NumPy counts those of the absolute value
+
+
 def _convert(x, new_dtype, **_):
     if x.dtype.kind == "c" and np.dtype(new_dtype).kind not in "cb":
         x = x.real
@@ -76,7 +80,9 @@ def _dynamic_update_slice(x, update, *starts):
 
 
 def _pad(x, value, padding_config):
-    grown = [max(lo, 0) + max(hi, 0) + n + max(n - 1, 0) * inside for n, (lo, hi, inside) in zip(x.shape, padding_config)]
+    grown = [
+        max(lo, 0) + max(hi, 0) + n + max(n - 1, 0) * inside for n, (lo, hi, inside) in zip(x.shape, padding_config)
+    ]
     made = np.full(grown, value, x.dtype)
     where = [slice(max(lo, 0), n - max(hi, 0), 1 + inside) for n, (lo, hi, inside) in zip(grown, padding_config)]
     if x.size:
@@ -167,8 +173,9 @@ _PLAIN = {
     "ge": np.greater_equal, "gt": np.greater, "imag": np.imag, "is_finite": np.isfinite, "le": np.less_equal, "log": np.log,
     "log1p": np.log1p, "logistic": lambda x: np.reciprocal(1 + np.exp(-x)), "lt": np.less, "max": np.maximum,
     "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "neg": np.negative, "nextafter": np.nextafter,
-    "not": np.invert, "or": np.bitwise_or, "pow": np.power, "real": np.real, "rem": _remainder,
-    "rsqrt": lambda x: np.reciprocal(np.sqrt(x)), "sign": np.sign, "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt,
+    "not": np.invert, "or": np.bitwise_or, "population_count": _bits, "pow": np.power, "real": np.real, "rem": _remainder,
+    "rsqrt": lambda x: np.reciprocal(np.sqrt(x)), "sign": np.sign, "shift_left": np.left_shift,
+    "shift_right_arithmetic": np.right_shift, "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt, "stop_gradient": lambda x: x,
     "square": np.square, "sub": np.subtract, "tan": np.tan, "tanh": np.tanh, "xor": np.bitwise_xor,
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high), "optimization_barrier": lambda *xs: list(xs),
 }  # fmt: skip
@@ -203,23 +210,22 @@ TABLE = {name: _plain(function) for name, function in _PLAIN.items()} | {
     "round": _round,
     "scatter": numpy_gather.scatter(None),
     "scatter-add": numpy_gather.scatter(np.add),
-    "scatter_add": numpy_gather.scatter(np.add),
-    "scatter_max": numpy_gather.scatter(np.maximum),
-    "scatter_min": numpy_gather.scatter(np.minimum),
+    "scatter-max": numpy_gather.scatter(np.maximum),
+    "scatter-min": numpy_gather.scatter(np.minimum),
+    "scatter-mul": numpy_gather.scatter(np.multiply),
     "select_n": _select,
     "slice": _slice,
     "sort": _sort,
     "split": _split,
+    "stack": lambda *arrays, axis=0, **_: np.stack(arrays, axis),
     "squeeze": lambda x, dimensions: np.squeeze(x, tuple(dimensions)),
     "top_k": _top_k,
+    "unstack": lambda x, axis=0, **_: [np.take(x, i, axis) for i in range(x.shape[axis])],
     "transpose": lambda x, permutation: np.transpose(x, permutation),
 }
 
 _BY_XLA = {"erf", "erfc", "erf_inv", "lgamma", "digamma", "bessel_i0e", "bessel_i1e"}
 """Functions of one element that NumPy lacks."""
-
-_INTEGRAL_ONLY = {"shift_left": np.left_shift, "shift_right_arithmetic": np.right_shift, "population_count": np.bitwise_count}
-TABLE |= {name: _plain(function) for name, function in _INTEGRAL_ONLY.items()}
 
 
 def find(primitive, params: dict):

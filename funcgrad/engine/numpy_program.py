@@ -10,6 +10,7 @@ NOTE: [Shapes that change]
 from __future__ import annotations
 
 import time
+import warnings
 
 import jax
 import numpy as np
@@ -67,7 +68,9 @@ class NumpyProgram:
     """
 
     def __init__(self, function, args):
-        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an op's warnings were given at its line, when it was recorded
+            closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
         self.tree = jax.tree.structure(shapes)
         self.steps = Steps(closed)
 
