@@ -68,28 +68,33 @@ class GPT(nn.Module):
         return self.head(self.norm(x))
 
 
-characters = sorted(set(TEXT))
-code = {c: i for i, c in enumerate(characters)}
-data = torch.tensor([code[c] for c in TEXT])
-context, batch_size = 32, 8
+def train(steps=60, context=32, batch_size=8):
+    """The loss of each step; prints what the model writes after the first line."""
+    torch.manual_seed(0)
+    characters = sorted(set(TEXT))
+    data = torch.tensor([characters.index(c) for c in TEXT])
+    model = GPT(len(characters), context)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    losses = []
+    for step in range(steps):
+        starts = torch.randint(0, len(data) - context - 1, (batch_size,)).tolist()
+        x = torch.stack([data[s : s + context] for s in starts])
+        y = torch.stack([data[s + 1 : s + 1 + context] for s in starts])
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        if step % 10 == 0 or step == steps - 1:
+            print(f"step {step}, loss {losses[-1]:.4f}")
+    with torch.no_grad():
+        tokens = data[:context].unsqueeze(0)
+        for _ in range(40):
+            logits = model(tokens[:, -context:])[:, -1]
+            tokens = torch.cat([tokens, logits.argmax(-1, keepdim=True)], dim=1)
+    print("".join(characters[i] for i in tokens[0].tolist()))
+    return losses
 
-torch.manual_seed(0)
-model = GPT(len(characters), context)
-optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-for step in range(60):
-    starts = torch.randint(0, len(data) - context - 1, (batch_size,))
-    x = torch.stack([data[s : s + context] for s in starts.tolist()])
-    y = torch.stack([data[s + 1 : s + 1 + context] for s in starts.tolist()])
-    optimizer.zero_grad()
-    loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
-    loss.backward()
-    optimizer.step()
-    if step % 10 == 0 or step == 59:
-        print(f"step {step}, loss {loss.item():.4f}")
 
-with torch.no_grad():
-    tokens = data[:context].unsqueeze(0)
-    for _ in range(40):
-        logits = model(tokens[:, -context:])[:, -1]
-        tokens = torch.cat([tokens, logits.argmax(-1, keepdim=True)], dim=1)
-print("".join(characters[i] for i in tokens[0].tolist()))
+if __name__ == "__main__":
+    train()
