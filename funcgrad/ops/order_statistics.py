@@ -14,18 +14,14 @@ from funcgrad import _dtypes, _errors, _return_types
 from funcgrad.ops._axes import numpy_names, one_axis, require_elements
 from funcgrad.ops._marks import raises_for_values
 from funcgrad.ops._number import Array, cast, dtype_of
-from funcgrad.ops._order import permutation
+from funcgrad.ops._order import at_rank, permutation
 from funcgrad.ops._reduce import shared, take, total
 
 _RANKED = "ihf"
 
 
-def _pick(x: Array, position: Array | int, order: Array, axis: int, keepdim: bool) -> tuple[Array, Array]:
-    """The element of `x` at a rank of its sorting permutation (size 1 along `axis`), and its position."""
-    if isinstance(position, int):
-        index = lax.slice_in_dim(order, position, position + 1, axis=axis)
-    else:
-        index = jnp.take_along_axis(order, position, axis, mode="promise_in_bounds")
+def _pick(x: Array, index: Array, axis: int, keepdim: bool) -> tuple[Array, Array]:
+    """The element of `x` at a position (size 1 along `axis`), and the position."""
     value = take(x, index, axis)
     return (value, index) if keepdim else (lax.squeeze(value, (axis,)), lax.squeeze(index, (axis,)))
 
@@ -51,23 +47,22 @@ def kthvalue(input: Array, k, dim=-1, keepdim=False) -> _return_types.kthvalue:
     _errors.check_dtype("kthvalue_cpu", dtype_of(input), _RANKED)
     if not input.ndim:
         return _return_types.kthvalue(input, jnp.zeros((), jnp.int64))
-    order = permutation(lax.stop_gradient(input), axis)
-    return _return_types.kthvalue(*_pick(input, int(k) - 1, order, axis, keepdim))
+    index = at_rank(lax.stop_gradient(input), jnp.int32(int(k) - 1), axis)
+    return _return_types.kthvalue(*_pick(input, index, axis, keepdim))
 
 
 def _median(name: str, x: Array, axis: int, keepdim: bool) -> tuple[Array, Array]:
     ignore_nan = name == "nanmedian"
     still = lax.stop_gradient(x)
-    order = permutation(still, axis)
     middle = (x.shape[axis] - 1) // 2
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        return _pick(x, middle, order, axis, keepdim)
+        return _pick(x, at_rank(still, jnp.int32(middle), axis), axis, keepdim)
     numbers = total(cast(~jnp.isnan(still), _dtypes.int64), (axis,), keepdim=True)
     if ignore_nan:
         rank = jnp.maximum(numbers - 1, 0) // 2
     else:  # NaNs come last: the first of them, if there are any, is the median
         rank = jnp.where(numbers < x.shape[axis], numbers, jnp.int64(middle))
-    return _pick(x, rank, order, axis, keepdim)
+    return _pick(x, at_rank(still, rank, axis), axis, keepdim)
 
 
 def _median_of(name: str, input: Array, dim, keepdim: bool):
@@ -138,7 +133,8 @@ def mode(input: Array, dim=-1, keepdim=False) -> _return_types.mode:
     starts = jnp.pad(differs, [(int(i == axis), 0) for i in range(values.ndim)], constant_values=True)
     run = where - lax.cummax(jnp.where(starts, where, jnp.int64(0)), axis)
     rank = jnp.argmax(run, axis, keepdims=True)  # the first longest run ends where its length is reached
-    return _return_types.mode(*_pick(input, rank, order, axis, keepdim))
+    index = jnp.take_along_axis(order, rank, axis, mode="promise_in_bounds")
+    return _return_types.mode(*_pick(input, index, axis, keepdim))
 
 
 # -- quantiles --------------------------------------------------------------------------------------------------------
@@ -201,10 +197,25 @@ def _quantile(x: Array, q, dim, keepdim: bool, interpolation: str, ignore_nan: b
     return values.reshape(q.shape + shape)
 
 
+_FEW = 8
+"""Up to so many selections take less time than sorting."""
+
+
+def _positions_at(rows: Array, few: bool):
+    """The function from ranks to positions in the last axis."""
+    last = rows.ndim - 1
+    if few:
+        return lambda ranks: jnp.concatenate(
+            [at_rank(rows, lax.slice_in_dim(ranks, i, i + 1, axis=-1), last) for i in range(ranks.shape[-1])], -1
+        )
+    order = permutation(rows, last)
+    return lambda ranks: jnp.take_along_axis(order, ranks, -1, mode="promise_in_bounds")
+
+
 def _at_ranks(rows: Array, q: Array, interpolation: str, ignore_nan: bool) -> Array:
     """Interpolated elements at the fractions `q` of each row's sorted order."""
     still = lax.stop_gradient(rows)
-    order = permutation(still, rows.ndim - 1)
+    ranked = _positions_at(still, few=2 * q.size <= _FEW)
     nan = jnp.isnan(still)
     last = jnp.asarray(rows.shape[-1] - 1, rows.dtype)
     if ignore_nan:
@@ -218,8 +229,7 @@ def _at_ranks(rows: Array, q: Array, interpolation: str, ignore_nan: bool) -> Ar
     whole = {"lower": jnp.floor, "higher": jnp.ceil, "nearest": jnp.round}.get(interpolation, jnp.floor)(ranks)
 
     def at(position: Array) -> Array:
-        index = jnp.take_along_axis(order, cast(position, _dtypes.int64), -1, mode="promise_in_bounds")
-        return take(rows, index, rows.ndim - 1)
+        return take(rows, ranked(cast(position, _dtypes.int64)), rows.ndim - 1)
 
     low = at(whole)
     if interpolation in ("linear", "midpoint"):

@@ -13,9 +13,18 @@ import jax.numpy as jnp
 from jax import lax
 
 from funcgrad import _dtypes, _errors, _return_types
-from funcgrad.ops import bessel, error_functions, gamma_functions
+from funcgrad.ops import _trigonometry, bessel, error_functions, gamma_functions
 from funcgrad.ops._arguments import checked
-from funcgrad.ops._elementwise import ALL, derivatives, document, float_function, float_operand, in_float32, literal
+from funcgrad.ops._elementwise import (
+    ALL,
+    derivatives,
+    document,
+    float_function,
+    float_operand,
+    in_float32,
+    literal,
+    vectorized,
+)
 from funcgrad.ops._number import Array, Scalar, as_array, cast
 
 # -- functions to floating point: integers become the default floating dtype ------------------------------------------
@@ -110,7 +119,7 @@ atan = _float("atan", lax.atan, "atan_vml_cpu", "Inverse tangent, ``arctan(input
               "torch.atan(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.7854])")  # fmt: skip
 atanh = _float("atanh", lax.atanh, "atanh_cpu", "Inverse hyperbolic tangent, ``arctanh(input)``.",
                "torch.atanh(torch.tensor([0.0, 0.5])) -> tensor([0.0000, 0.5493])")  # fmt: skip
-cos = _float("cos", lax.cos, "cos_vml_cpu", "Cosine of angles in radians, ``cos(input)``.",
+cos = _float("cos", _trigonometry.cos, "cos_vml_cpu", "Cosine of angles in radians, ``cos(input)``.",
              "torch.cos(torch.tensor([0.0, 1.0])) -> tensor([1.0000, 0.5403])")  # fmt: skip
 cosh = _float("cosh", lax.cosh, "cosh_cpu", "Hyperbolic cosine, ``(exp(input) + exp(-input)) / 2``.",
               "torch.cosh(torch.tensor([0.0, 1.0])) -> tensor([1.0000, 1.5431])")  # fmt: skip
@@ -130,20 +139,20 @@ log2 = _float("log2", _logarithm(2, 1.0), "log2_vml_cpu", "Logarithm to base 2, 
               "torch.log2(torch.tensor([2.0, 1024.0])) -> tensor([ 1., 10.])")  # fmt: skip
 reciprocal = _float("reciprocal", lambda x: lax.integer_pow(x, -1), "reciprocal_cpu", "``1 / input``.",
                     "torch.reciprocal(torch.tensor([2.0, 4.0])) -> tensor([0.5000, 0.2500])")  # fmt: skip
-rsqrt = _float("rsqrt", lax.rsqrt, "rsqrt_cpu", "Reciprocal square root, ``1 / sqrt(input)``.",
+rsqrt = _float("rsqrt", lambda x: vectorized(lax.rsqrt(x)), "rsqrt_cpu", "Reciprocal square root, ``1 / sqrt(input)``.",
                "torch.rsqrt(torch.tensor([1.0, 4.0])) -> tensor([1.0000, 0.5000])")  # fmt: skip
 sigmoid = _float("sigmoid", lax.logistic, "sigmoid_cpu", "Logistic function, ``1 / (1 + exp(-input))``.",
                  "torch.sigmoid(torch.tensor([0.0, 1.0])) -> tensor([0.5000, 0.7311])")  # fmt: skip
-sin = _float("sin", lax.sin, "sin_vml_cpu", "Sine of angles in radians, ``sin(input)``.",
+sin = _float("sin", _trigonometry.sin, "sin_vml_cpu", "Sine of angles in radians, ``sin(input)``.",
              "torch.sin(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.8415])")  # fmt: skip
 sinc = _float("sinc", _sinc, "sinc_cpu",
               "Normalized sinc, ``sin(pi * input) / (pi * input)``, which is 1 at 0.",
               "torch.sinc(torch.tensor([0.0, 0.5])) -> tensor([1.0000, 0.6366])")  # fmt: skip
 sinh = _float("sinh", lax.sinh, "sinh_cpu", "Hyperbolic sine, ``(exp(input) - exp(-input)) / 2``.",
               "torch.sinh(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 1.1752])")  # fmt: skip
-sqrt = _float("sqrt", lax.sqrt, "sqrt_vml_cpu", "Square root, ``sqrt(input)``; NaN below 0.",
+sqrt = _float("sqrt", lambda x: vectorized(lax.sqrt(x)), "sqrt_vml_cpu", "Square root, ``sqrt(input)``; NaN below 0.",
               "torch.sqrt(torch.tensor([1.0, 4.0])) -> tensor([1., 2.])")  # fmt: skip
-tan = _float("tan", lax.tan, "tan_vml_cpu", "Tangent of angles in radians, ``tan(input)``.",
+tan = _float("tan", _trigonometry.tan, "tan_vml_cpu", "Tangent of angles in radians, ``tan(input)``.",
              "torch.tan(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 1.5574])")  # fmt: skip
 tanh = _float("tanh", lax.tanh, "tanh_vml_cpu", "Hyperbolic tangent, ``sinh(input) / cosh(input)``.",
               "torch.tanh(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.7616])")  # fmt: skip
@@ -296,7 +305,7 @@ def neg(input: Array) -> Array:
             "use the `~` or `logical_not()` operator instead."
         )
     _errors.check_dtype("neg_cpu", _dtypes.to_dtype(input.dtype), "ihfc")
-    return lax.neg(input)
+    return vectorized(lax.neg(input))
 
 
 @checked

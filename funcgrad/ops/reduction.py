@@ -13,7 +13,7 @@ from jax import lax
 from funcgrad import _dtypes
 from funcgrad.ops._axes import many_axes, numpy_names, one_axis
 from funcgrad.ops._number import Array, cast, dtype_of
-from funcgrad.ops._reduce import extreme, total, wide
+from funcgrad.ops._reduce import extreme, product, total, wide
 
 
 def _for_sum(x: Array, dtype) -> Array:
@@ -112,7 +112,7 @@ def prod(input: Array, dim=None, keepdim=False, *, dtype=None) -> Array:
     axes = many_axes("prod", dim, input.ndim) if dim is None else (one_axis("prod", dim, input.ndim),)
     if not input.ndim:
         return x
-    return cast(jnp.prod(wide(x), axes, keepdims=keepdim, dtype=wide(x).dtype), x.dtype)
+    return cast(product(wide(x), axes, keepdim), x.dtype)
 
 
 def _logical(name: str, x: Array, dim, keepdim: bool) -> Array:
