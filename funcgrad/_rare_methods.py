@@ -72,7 +72,8 @@ def as_subclass(self: Tensor, cls: type) -> Tensor:
     made = object.__new__(cls)
     from funcgrad import _views
 
-    out = _operators.record(_ALIAS, (self,))
+    value = self._value if self._value is not None else self._refresh()
+    out = _operators.record(_ALIAS, (value,))  # of the value: the class may override ops
     made._value = out
     _views.attach(made, self, _ALIAS, (), None)
     return made

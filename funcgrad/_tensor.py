@@ -381,7 +381,9 @@ class Tensor(Handle):
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
-        return func(*args, **(kwargs or {}))
+        from funcgrad._overrides import run_plain
+
+        return run_plain(cls, func, args, kwargs or {})
 
 
 _OWN = {

@@ -14,7 +14,7 @@ from weakref import ref as weak
 from funcgrad.engine.record import as_leaf, record, restrided
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
-from funcgrad.engine.values import LeafValue, Value
+from funcgrad.engine.values import HANDLES, LeafValue, Value
 
 _write_ops: dict[str, Op] = {}
 
@@ -36,7 +36,8 @@ class Derivation:
         """The view's value, from the parent's present one."""
         grad, state.grad = state.grad, self.grad
         try:
-            out = record(self.op, (self.parent, *self.args), self.kwargs)
+            parent = self.parent if type(self.parent) in HANDLES else self.parent._value or self.parent._refresh()
+            out = record(self.op, (parent, *self.args), self.kwargs)
         finally:
             state.grad = grad
         return out if self.index is None else out[0][self.index]

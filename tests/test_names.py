@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from parity import both
 
 import funcgrad
@@ -236,3 +237,31 @@ def test_low_rank_decompositions():
     centred = (a - a.mean(0)).numpy()
     u, s, v = funcgrad.pca_lowrank(a, q=3)
     np.testing.assert_allclose((u @ funcgrad.diag(s) @ v.mT).numpy(), centred, atol=1e-4)
+
+
+def test_a_subclass_that_watches_calls():
+    def code(t):
+        seen = []
+
+        class Mine(t.Tensor):
+            @classmethod
+            def __torch_function__(cls, func, types, args=(), kwargs=None):
+                seen.append(func.__name__)
+                return super().__torch_function__(func, types, args, kwargs)
+
+        leaf = t.ones(2, requires_grad=True)
+        y = t.exp(leaf.as_subclass(Mine) * 2)
+        pair = t.stack([y, t.ones(2)]).max(0)
+        names = [type(y).__name__, type(pair).__name__, type(pair.values).__name__, "exp" in seen]
+        pair.values.sum().backward()
+        return [*names, y.detach().as_subclass(t.Tensor), leaf.grad]
+
+    both(code)
+
+
+def test_beside_pytorch():
+    """PyTorch's functions hand funcgrad's tensors over; tensors of both do not mix."""
+    x = funcgrad.tensor([[1.0, 2.0]])
+    assert type(torch.nn.PairwiseDistance()(x, 2 * x)) is funcgrad.Tensor
+    with pytest.raises(TypeError, match="do not mix"):
+        x + torch.ones(2)
