@@ -39,6 +39,13 @@ def test_wrong_gradients_fail():
         funcgrad.autograd.gradcheck(wrong(funcgrad), (doubles(funcgrad),))
 
 
+def test_inputs_are_moved_in_place():
+    """A function may reach an input by another way than its arguments."""
+    x = funcgrad.tensor([1.0, 2.0], dtype=funcgrad.float64, requires_grad=True)
+    assert funcgrad.autograd.gradcheck(lambda a, box: a * box["x"] ** 2, (x, {"x": x}))
+    assert x.tolist() == [1.0, 2.0]
+
+
 def test_no_input_requires_grad():
     both(lambda t: t.autograd.gradcheck(lambda a: a * 2, (t.ones(2, dtype=t.float64),)))
 

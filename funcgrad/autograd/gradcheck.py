@@ -103,9 +103,9 @@ def _check(func, inputs: tuple, eps: float, atol: float, rtol: float) -> None:
                 stacklevel=4,
             )
     outputs = _differentiable(func(*inputs))
+    analytics = [[_analytic(output, inputs[i]) for i in checked] for output in outputs]  # before an input is moved
     for o, output in enumerate(outputs):
-        for i in checked:
-            analytic = _analytic(output, inputs[i])
+        for i, analytic in zip(checked, analytics[o]):
             numeric = _numeric(func, inputs, i, o, eps, output)
             if not np.allclose(analytic, numeric, rtol, atol):
                 raise GradcheckError(
@@ -131,15 +131,15 @@ def _analytic(output: Tensor, given: Tensor) -> np.ndarray:
 
 def _numeric(func, inputs: tuple, i: int, o: int, eps: float, like: Tensor) -> np.ndarray:
     """The same by central differences; complex elements are moved along both axes, as backward's convention has it."""
-    given = inputs[i].detach()
+    data = inputs[i].detach()  # moved in place, as PyTorch does it: `func` may have other ways to the same tensor
+    given = data.clone()
 
     def at(offset: Tensor) -> np.ndarray:
-        moved = [offset if k == i else x.detach() if isinstance(x, Tensor) else x for k, x in enumerate(inputs)]
-        moved[i] = (given + offset).requires_grad_(True)
-        for k, x in enumerate(inputs):
-            if k != i and isinstance(x, Tensor) and x.requires_grad:
-                moved[k] = moved[k].requires_grad_(True)
-        return _differentiable(func(*moved))[o].detach().numpy().reshape(-1)
+        data.copy_(given + offset)
+        try:
+            return _differentiable(func(*inputs))[o].detach().numpy().reshape(-1)
+        finally:
+            data.copy_(given)
 
     rows = []
     for k in range(given.numel()):
