@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ import jax
 
 _PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "xla": "tpu", "tpu": "tpu", "mps": "metal"}
 _TYPES = (*_PLATFORMS, "meta")
+_STRING = re.compile(r"([a-zA-Z_]+)(?::([1-9]\d*|0))?")
 
 
 class device:
@@ -37,14 +39,17 @@ class device:
             return type
         if isinstance(type, int):
             type, index = "cuda", type
-        name, _, number = str(type).partition(":")
+        if type == "":
+            raise RuntimeError("Device string must not be empty")
+        matched = _STRING.fullmatch(str(type))
+        if matched is None:
+            raise RuntimeError(f"Invalid device string: '{type}'")
+        name, number = matched.groups()
         if number:
             if index is not None:
                 raise RuntimeError(
                     f"type (string) must not include an index because index was passed explicitly: {type}"
                 )
-            if not number.isdigit():
-                raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
         if name not in _TYPES:
             raise RuntimeError(

@@ -239,7 +239,7 @@ def test_as_a_decorator_and_by_functions():
 
 
 CALLS = [
-    "T.autocast('cuda')", "T.autocast('cuda', enabled=False)", "T.autocast('foo')", "T.autocast(T.device('cpu'))",
+    "T.autocast('cuda')", "T.autocast('cuda', enabled=False)", "T.autocast('foo')", "T.autocast('not a device')", "T.autocast(T.device('cpu'))",
     "T.autocast('cpu', T.float32)", "T.cuda.amp.autocast()", "T.cpu.amp.autocast()", "T.cuda.amp.GradScaler()",
     "T.cpu.amp.GradScaler()", "T.amp.GradScaler()", "T.amp.GradScaler('cpu', growth_factor=1.0)",
     "T.amp.GradScaler('cpu', backoff_factor=1.0)", "T.autocast('cpu')(3)", "T.amp.custom_fwd(device_type=1)",
