@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from parity import outcome
 from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db
 
 import funcgrad
@@ -341,3 +342,32 @@ def test_sparse_adam():
             optimizer.step()
         ends.append(plain([weight]))
     assert_close(ends[1], ends[0], 1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse invariant")
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"weight_decay": 0.1}])
+@pytest.mark.parametrize("name", ROWS)
+def test_gradients_of_a_sparse_layout(name, options):
+    if options and (name not in ("SGD", "Adagrad") or (name, *options) == ("SGD", "weight_decay")):
+        return  # SGD's decay of them is an error of PyTorch's sparse addition
+
+    def code(T):
+        weight = T.nn.Parameter(T.arange(12.0).reshape(6, 2))
+        optimizer = getattr(T.optim, name)([weight], lr=0.1, **options)
+        for columns in ([[0, 2, 2]], [[5, 1, 0]]):
+            values = T.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+            weight.grad = T.sparse_coo_tensor(T.tensor(columns), values, (6, 2))
+            optimizer.step(lambda: (weight**2).sum()) if name == "LBFGS" else optimizer.step()
+        return [[round(x, 3) for x in row] for row in weight.tolist()]
+
+    assert outcome(code, funcgrad) == outcome(code, torch)
+
+
+@pytest.mark.filterwarnings("ignore:Converting a tensor")
+def test_lbfgs_of_zero_gradients():
+    def code(T):
+        params = [T.ones(10, 5), T.ones(10)]
+        made = [T.optim.LBFGS(params, 0.01, tolerance_grad=t).step(lambda: T.tensor([10])) for t in (np.inf, -np.inf)]
+        return [type(x).__name__ for x in made], [p.sum().item() for p in params]
+
+    assert outcome(code, funcgrad) == outcome(code, torch)

@@ -16,6 +16,8 @@ from funcgrad.engine.capture import later
 from funcgrad.engine.record import record
 from funcgrad.engine.repeat import Repeat
 from funcgrad.engine.state import state as thread
+from funcgrad.engine.values import HANDLES
+from funcgrad.optim._packs import Pack, packed
 from funcgrad.optim._rule import Rule
 from funcgrad.optim._step_count import Clock, StepCount
 
@@ -34,6 +36,19 @@ class Plan:
         for i, (p, age) in enumerate(zip(params, ages)):
             cohorts.setdefault((age, p.device), []).append(i)
         self.cohorts = [Cohort(self, at, age) for (age, _), at in cohorts.items()]
+        self._pack(optimizer, group)
+
+    def _pack(self, optimizer, group: dict[str, Any]) -> None:
+        """Keep the packs whose parameters are stepped together still, and make those that can be made."""
+        known = optimizer._packs.pop(id(group), [])
+        fitting = [pack for cohort in self.cohorts for pack in cohort.take(known)]
+        for pack in known:
+            if pack not in fitting:
+                pack.dissolve()
+        if self.rule.elementwise and not thread.grad and thread.capture is None and not thread.program.traced:
+            for cohort in self.cohorts:
+                cohort.pack()
+        optimizer._packs[id(group)] = [pack for cohort in self.cohorts for pack in cohort.packs]
 
     def _ages(self, optimizer, group: dict[str, Any]) -> list[float]:
         """How often each parameter was stepped; makes the state of those that have none."""
@@ -87,10 +102,31 @@ class Cohort:
             step.clock = self.clock
         self.repeat = Repeat(plan.rule.op)
         self.positions: tuple = (None, None)
+        self._arrange([])
+
+    def take(self, known: list[Pack]) -> list[Pack]:
+        """Use those packs whose parameters are all of this cohort; returns them."""
+        own = set(map(id, self.entries))
+        self._arrange([pack for pack in known if own.issuperset(map(id, pack.entries)) and pack.holds()])
+        return self.packs
+
+    def pack(self) -> None:
+        """Pack the states that can be and are not yet."""
+        loose = [self.params[i] for i in self.loose], [self.entries[i] for i in self.loose]
+        self._arrange(self.packs + packed(*loose, self.rule.names))
+
+    def _arrange(self, packs: list[Pack]) -> None:
+        """Take the states as these packs, and one by one what is in none of them."""
+        place = {id(p): i for i, p in enumerate(self.params)}
+        self.packs = packs
+        self.packed = tuple(tuple(place[id(p)] for p in pack.params) for pack in packs)
+        inside = {i for pack in self.packed for i in pack}
+        self.loose = [i for i in range(len(self.params)) if i not in inside]
+        self.loose_entries = [self.entries[i] for i in self.loose] if self.entries else []
 
     def holds(self, mark: str) -> bool:
         """Whether no entry of the state was removed, and no count seen or replaced."""
-        if self.clock.looked_at:
+        if self.clock.looked_at or not all([pack.holds() for pack in self.packs]):
             return False
         if self.steps:
             return all(map(is_, [entry.get(mark) for entry in self.entries], self.steps))
@@ -101,14 +137,18 @@ class Cohort:
         unless = [] if optimizer._unless is None else [optimizer._unless]
         rule, params = self.rule, self.params
         if rule.uniform:
-            rows = [[entry[name] for entry in self.entries] for name in rule.names]
+            rows = [[entry[name] for entry in self.loose_entries] for name in rule.names]
+            for i, row in enumerate(rows):
+                row += [pack.tensors[i] for pack in self.packs]
             states = [t for row in rows for t in row]
         else:
             rows = [[entry.get(name) for entry in self.entries] for name in rule.names]
             states = [t for row in rows for t in row if t is not None]
         grads = [p._grad for p in params]
+        if not HANDLES.issuperset(map(type, grads)):
+            grads = optimizer._dense(grads)
         numbers = [self.clock.now(), *numbers]
-        args = (params, grads, rows, numbers, tensors, unless)
+        args = (params, grads, rows, numbers, tensors, unless, self.packed)
         targets = params + states
         if thread.grad:
             values, way = record(rule.op, args)[0], None

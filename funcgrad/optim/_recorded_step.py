@@ -40,9 +40,32 @@ class RecordedOptimizer(Optimizer):
     """Whether a state's first value depends on the options."""
     starts_from_values = False
     """Whether it depends on the parameters' values."""
+    elementwise = False
+    """Whether every element is stepped on its own."""
+    refuses_sparse = "{} does not support sparse gradients"
+    """What is wrong with gradients that are sparse tensors."""
     probes: ClassVar[list] = [jax.ShapeDtypeStruct((2, 2), np.float32)]
     """Parameters whose states show what names a state can have."""
     added: ClassVar[dict[str, Any]] = {}
+
+    def _make_registries(self) -> None:
+        super()._make_registries()
+        self._packs: dict[int, list] = {}
+
+    def _unpack(self) -> None:
+        """Give each tensor of the state its own array, for others to take."""
+        for pack in [pack for packs in self._packs.values() for pack in packs]:
+            pack.dissolve()
+        self._packs.clear()
+        self._plans.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        self._unpack()
+        return super().state_dict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._unpack()
+        return super().__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -108,12 +131,19 @@ class RecordedOptimizer(Optimizer):
             if self._unless is not None and self._unless.item():
                 return
             self._check_group(group, params)
+            self._dense([p._grad for p in params])
             plan = self._plans[id(group)] = Plan(self, group, rule, params)
         for cohort in plan.cohorts:
             cohort.record(self, group, numbers, tensors)
 
     def _check_group(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """Raise PyTorch's errors for parameters this optimizer cannot step."""
+
+    def _dense(self, grads: list[Tensor]) -> list[Tensor]:
+        """The gradients, sparse ones as dense tensors."""
+        if self.refuses_sparse and any(g.is_sparse for g in grads):
+            raise RuntimeError(self.refuses_sparse.format(type(self).__name__))
+        return [g.to_dense() if g.is_sparse else g for g in grads]
 
     def _rule(self, group: dict[str, Any]) -> tuple[Rule, list[float], list[Tensor]]:
         """The group's rule, its run-time numbers, and those of its hyper-parameters that are tensors."""

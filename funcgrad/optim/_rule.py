@@ -11,6 +11,7 @@ import numpy as np
 
 from funcgrad._tensor import Tensor
 from funcgrad.engine.structure import SCALAR, STATIC, Op
+from funcgrad.optim._packs import joined, parted
 
 OFF, NUMBER, TENSOR = range(3)
 """What an option is: zero where zero drops a term, a Python number, or a tensor."""
@@ -31,10 +32,12 @@ class Rule:
     """What the steps of all groups with the same kinds of options share.
 
     Attributes:
-        op: ``(params, grads, states, numbers, tensors, unless) -> [new parameters and states]``, to be recorded;
-            `unless` may hold an array that is true if the step is to be skipped.
+        op: ``(params, grads, states, numbers, tensors, unless, packs) -> [new parameters and states]``, to be
+            recorded; `unless` may hold an array that is true if the step is to be skipped, `packs` says which
+            parameters' states come in one array, after the others (see `_packs`).
         names: the state's tensors, in the order the op takes and returns them.
         uniform: whether every parameter has all of these.
+        elementwise: whether every element of a parameter is stepped on its own, with a state of its own.
     """
 
     def __init__(self, optimizer, group: dict[str, Any], differentiable: bool):
@@ -42,11 +45,12 @@ class Rule:
         self.kinds = {name: self._kinds(group[name], name in cls.switches) for name in cls.numbers}
         self.flags = {name: group[name] for name in cls.flags}
         self.op = Op(f"{cls.__name__}.step", self._function, differentiable=differentiable)
-        self.op.kinds = (STATIC, STATIC, STATIC, SCALAR, STATIC, STATIC)
+        self.op.kinds = (STATIC, STATIC, STATIC, SCALAR, STATIC, STATIC, STATIC)
         skeleton = _parts(cls.transformation(self._plain(group, look=False)).init(cls.probes))[0]
         self.names = tuple(name for part in skeleton for name in part if name != "step")
         rows = [part[name] for part in skeleton for name in part if name != "step"]
-        self.uniform = all(len(row) == len(cls.probes) and all(x is not None for x in row) for row in rows)
+        self.uniform = uniform = all(len(row) == len(cls.probes) and all(x is not None for x in row) for row in rows)
+        self.elementwise = cls.elementwise and uniform and bool(self.names)
 
     def initial(self, group: dict[str, Any], params: list[Tensor]) -> list[dict[str, np.ndarray]]:
         """The states of parameters before their first step."""
@@ -92,7 +96,7 @@ class Rule:
             setattr(h, name, tuple(take(k) for k in kind) if isinstance(kind, tuple) else take(kind))
         return h
 
-    def _function(self, params, grads, states, numbers, tensors, unless):
+    def _function(self, params, grads, states, numbers, tensors, unless, packs):
         from funcgrad.optim import _optax as ox
 
         remaining, arrays = iter(numbers[1:]), iter(tensors)
@@ -100,13 +104,14 @@ class Rule:
         h = self._bound(lambda kind: take[kind]())
         h.dtype = params[0].dtype
         transformation = self.cls.transformation(h)
-        wide = [ox.widened(p) for p in params]
+        wide = joined([ox.widened(p) for p in params], packs)
         skeleton, tree = _parts(jax.eval_shape(transformation.init, wide))
         given = {name: [s if s is None else ox.widened(s) for s in row] for name, row in zip(self.names, states)}
         state = tree.unflatten([{k: numbers[0] if k == "step" else given[k] for k in part} for part in skeleton])
-        updates, new = transformation.update([ox.widened(g) for g in grads], state, wide)
+        updates, new = transformation.update(joined([ox.widened(g) for g in grads], packs), state, wide)
         made = {k: v for part in _parts(new)[0] for k, v in part.items()}
-        results = [ox.narrowed(p + u, like) for p, u, like in zip(wide, updates, params)]
+        moved = parted([p + u for p, u in zip(wide, updates)], params, packs)
+        results = [ox.narrowed(p, like) for p, like in zip(moved, params)]
         for name, olds in zip(self.names, states):
             results += [ox.narrowed(s, old) for s, old in zip(made.get(name, olds), olds) if old is not None]
         if unless:

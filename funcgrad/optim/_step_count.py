@@ -66,6 +66,10 @@ class StepCount(Tensor):
         self._value = self._shown = None
         return count
 
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The count as an array of its own: this tensor has no memory to share."""
+        return wrap(self._read()).numpy(force=force)
+
     def __repr__(self, *, tensor_contents=None) -> str:
         return repr(wrap(self._read()))
 

@@ -29,6 +29,7 @@ class Adadelta(RecordedOptimizer):
     """
 
     numbers = ("lr", "rho", "eps", "weight_decay")
+    elementwise = True
     added: ClassVar = dict(foreach=None, maximize=False, differentiable=False, capturable=False)
 
     def __init__(

@@ -30,6 +30,8 @@ class Adagrad(RecordedOptimizer):
     """
 
     numbers = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
+    elementwise = True
+    refuses_sparse = ""
     starts_from_options = True
     added: ClassVar = dict(foreach=None, maximize=False, differentiable=False, fused=None)
 
@@ -72,6 +74,8 @@ class Adagrad(RecordedOptimizer):
     def _check_group(self, group, params) -> None:
         if group["fused"]:
             check.fused_params(params)
+        if group["weight_decay"] != 0 and any(p._grad.is_sparse for p in params):
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
 
     @staticmethod
     def transformation(h):

@@ -40,6 +40,8 @@ class Adam(RecordedOptimizer):
     """
 
     numbers = ("lr", "betas", "eps", "weight_decay")
+    elementwise = True
+    refuses_sparse = "Adam does not support sparse gradients, please consider SparseAdam instead"
     flags = ("amsgrad", "maximize", "decoupled_weight_decay")
     added: ClassVar = dict(
         amsgrad=False,

@@ -29,6 +29,7 @@ class Adamax(RecordedOptimizer):
     """
 
     numbers = ("lr", "betas", "eps", "weight_decay")
+    elementwise = True
     added: ClassVar = dict(foreach=None, maximize=False, differentiable=False, capturable=False)
 
     def __init__(

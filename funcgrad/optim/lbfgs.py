@@ -137,7 +137,7 @@ class LBFGS(Optimizer):
         """The loss and the gradient where the parameters are now."""
         with enable_grad():
             returned = closure()
-        grads = [p._grad for p in self._params]
+        grads = [g.to_dense() if g is not None and g.is_sparse else g for g in (p._grad for p in self._params)]
         flat, largest, total = apply(_GATHER, (self._params, grads))
         return Point(returned, float(returned), flat, largest.item(), total.item())
 
@@ -170,7 +170,7 @@ class _Run:
             slope = self._turn()
             self.t = float(group["lr"])
             if entry["n_iter"] == 1:
-                self.t *= min(1.0, 1.0 / self.point.total)
+                self.t /= max(1.0, self.point.total)
             if slope > -group["tolerance_change"] or self._follow(slope, iteration == group["max_iter"]):
                 break
         entry.update(self.history.entries(), d=self.direction, t=self.t)

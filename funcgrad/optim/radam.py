@@ -32,6 +32,7 @@ class RAdam(RecordedOptimizer):
     """
 
     numbers = ("lr", "betas", "eps", "weight_decay")
+    elementwise = True
     flags = ("maximize", "decoupled_weight_decay")
     added: ClassVar = dict(
         foreach=None, maximize=False, differentiable=False, decoupled_weight_decay=False, capturable=False

@@ -38,6 +38,7 @@ class RMSprop(RecordedOptimizer):
     """
 
     numbers = ("lr", "alpha", "eps", "weight_decay", "momentum")
+    elementwise = True
     switches = ("weight_decay", "momentum")
     flags = ("centered", "maximize")
     added: ClassVar = dict(

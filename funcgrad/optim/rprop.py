@@ -24,6 +24,7 @@ class Rprop(RecordedOptimizer):
     """
 
     numbers = ("lr", "etas", "step_sizes")
+    elementwise = True
     starts_from_options = True
     added: ClassVar = dict(foreach=None, maximize=False, differentiable=False, capturable=False)
 

@@ -35,6 +35,8 @@ class SGD(RecordedOptimizer):
     """
 
     numbers = ("lr", "momentum", "dampening", "weight_decay")
+    elementwise = True
+    refuses_sparse = ""
     switches = ("momentum", "dampening", "weight_decay")
     flags = ("nesterov", "maximize")
     counted = False

@@ -23,6 +23,7 @@ class SparseAdam(RecordedOptimizer):
     """
 
     numbers = ("lr", "betas", "eps")
+    refuses_sparse = ""
 
     def __init__(
         self,
