@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
+
 import numpy as np
 
 from funcgrad import _device, _dtypes, _operators
@@ -48,8 +51,6 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     Source: https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
     if isinstance(data, Tensor):
-        import warnings
-
         warnings.warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
@@ -76,34 +77,44 @@ def as_numpy(data, dtype=None) -> np.ndarray:
         return np.array(data, target, order="C")
     if hasattr(data, "__array__") and not isinstance(data, list | tuple):
         return np.array(np.asarray(data), target, order="C")
-    inferred = _inferred(data)
+    data, inferred = _inferred(data)
     try:
-        if isinstance(data, list | tuple) and _holds_tensors(data):
-            data = _plain(data)
-        if inferred is _dtypes.int64 and target is not None and target.kind in "iu":
-            return np.array(data, np.int64).astype(target)
-        array = np.array(data, target if target is not None else inferred.numpy)
+        if target is not None and target.kind in "iu" and inferred.category <= _dtypes.FLOATING:
+            return _whole(np.array(data, inferred.numpy), _dtypes.to_dtype(target))
+        with np.errstate(over="ignore"):
+            array = np.array(data, target if target is not None else inferred.numpy)
     except OverflowError as e:
-        raise RuntimeError("Overflow when unpacking long long") from e
+        raise ValueError("Overflow when unpacking long long") from e
     except ValueError as e:
         raise ValueError(_ragged(data)) from e
     return array
 
 
-def _holds_tensors(data) -> bool:
-    while isinstance(data, list | tuple) and data:
-        data = data[0]
-    return isinstance(data, Tensor)
+def _whole(array: np.ndarray, dtype: _dtypes.dtype) -> np.ndarray:
+    """Python numbers as an integer dtype, which has to hold them; unsigned ones wrap what is below zero."""
+    from funcgrad._info import iinfo
+
+    top = iinfo(dtype).max
+    low = iinfo(dtype).min if dtype.is_signed else -top
+    if array.size and not (array.min() >= low and array.max() <= top):
+        raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+    return array.astype(np.int64).astype(dtype.numpy) if array.dtype.kind == "f" else array.astype(dtype.numpy)
 
 
 def _plain(data):
-    return (
-        [_plain(x) for x in data]
-        if isinstance(data, list | tuple)
-        else data.tolist()
-        if isinstance(data, Tensor)
-        else data
-    )
+    """Nested lists and numbers only: what else is a sequence becomes a list, a tensor of one element its value."""
+    if isinstance(data, list | tuple):
+        return [_plain(x) for x in data]
+    if isinstance(data, Tensor):
+        if data.numel() != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return data.item()
+    return [_plain(x) for x in data] if _is_sequence(data) else data
+
+
+def _is_sequence(x) -> bool:
+    known = isinstance(x, str | bytes | dict | np.ndarray | np.generic | bool | int | float | complex)
+    return not known and hasattr(x, "__getitem__") and hasattr(x, "__len__")
 
 
 def _ragged(data) -> str:
@@ -127,29 +138,35 @@ def _ragged(data) -> str:
 _RANK = {bool: 0, int: 1, float: 2, complex: 3}
 
 
-def _inferred(data) -> _dtypes.dtype:
-    best = -1
+def _inferred(data) -> tuple[object, _dtypes.dtype]:
+    """The data as `_plain` leaves it, and its dtype: the one that all of its elements' dtypes promote to."""
+    best, others, plain = -1, set(), True
     stack = [data]
     while stack:
         x = stack.pop()
-        if isinstance(x, list | tuple):
+        rank = _RANK.get(type(x), -1)
+        if rank >= 0:
+            best = max(best, rank)
+        elif isinstance(x, list | tuple):
             stack.extend(x)
         elif isinstance(x, Tensor):
-            return x.dtype
+            others.add(x.dtype)
+            plain = False
         elif isinstance(x, np.ndarray | np.generic):
-            return _dtypes.to_dtype(x.dtype)
+            others.add(_dtypes.to_dtype(x.dtype))
+        elif isinstance(x, int | float):
+            best = max(best, 2 if isinstance(x, float) else 1)
+        elif _is_sequence(x):
+            stack.extend(x)
+            plain = False
+        elif isinstance(x, str | bytes):
+            raise TypeError(f"new(): invalid data type '{type(x).__name__}'")
         else:
-            rank = _RANK.get(type(x), 2 if isinstance(x, float) else 1 if isinstance(x, int) else -1)
-            if rank < 0:
-                if isinstance(x, str):
-                    raise TypeError("new(): invalid data type 'str'")
-                raise RuntimeError(f"Could not infer dtype of {type(x).__name__}")
-            best = max(best, rank)
-            if best == 3:
-                break
-    if best < 0:
-        return _dtypes.default_dtype()
-    return (_dtypes.bool_, _dtypes.int64, _dtypes.default_dtype(), _dtypes.default_complex())[best]
+            raise RuntimeError(f"Could not infer dtype of {type(x).__name__}")
+    data = data if plain else _plain(data)
+    if best >= 0:
+        others.add((_dtypes.bool_, _dtypes.int64, _dtypes.default_dtype(), _dtypes.default_complex())[best])
+    return data, functools.reduce(_dtypes.promote_types, others) if others else _dtypes.default_dtype()
 
 
 def as_tensor(data, dtype=None, device=None) -> Tensor:
@@ -191,6 +208,12 @@ def _legacy_name(dtype: _dtypes.dtype) -> str:
 # -- from nothing -----------------------------------------------------------------------------------------------------
 
 
+_RANGE = (
+    "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with Python's "
+    "range builtin. Instead, use torch.arange, which produces values in [start, end)."
+)
+
+
 def creation_form(name: str):
     """``torch.zeros(...)`` and its like: the keyword arguments every factory takes, around the op."""
 
@@ -204,6 +227,8 @@ def creation_form(name: str):
             dtype = out.dtype
         if dtype is not None:
             kwargs["dtype"] = dtype
+        if name == "range":
+            warnings.warn(_RANGE, UserWarning, stacklevel=2)
         made = _operators.apply(_operators.op(name), args, {**kwargs, "device": device})
         if out is not None:
             from funcgrad._out import into
@@ -211,7 +236,7 @@ def creation_form(name: str):
             return into(form.op, made, out)
         if memory_format is not None:
             made = formatted(made, memory_format)
-        return made.requires_grad_() if requires_grad else made
+        return _requiring_grad(made) if requires_grad else made
 
     return _operators._named(form, _operators.op(name), name)
 
@@ -230,7 +255,7 @@ def like_form(name: str):
             made = made.to(device)
         if memory_format is not None:
             made = formatted(made, memory_format)
-        return made.requires_grad_() if requires_grad else made
+        return _requiring_grad(made) if requires_grad else made
 
     return _operators._named(form, _operators.op(name), name)
 

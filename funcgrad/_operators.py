@@ -18,7 +18,7 @@ from funcgrad.engine.record import Override, record, restrided
 from funcgrad.engine.record import record as record_as_is
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
-from funcgrad.engine.values import Value
+from funcgrad.engine.values import HANDLES, Value
 from funcgrad.ops.index_bounds import INDEX_BOUNDS
 
 _new = object.__new__
@@ -139,6 +139,31 @@ def view_form(op: Op, path: str):
         return pack(tensors)
 
     return _named(form, op, path)
+
+
+def _dims_coincide(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> bool:
+    n = x.dim()
+    return n > 0 and -n <= start_dim < n and -n <= end_dim < n and start_dim % n == end_dim % n
+
+
+_ITSELF = {
+    **dict.fromkeys(("conj", "conj_physical", "real"), lambda x: not x.is_complex()),
+    **dict.fromkeys(("resolve_conj", "resolve_neg"), lambda x: True),
+    **{f"atleast_{n}d": lambda x, *more, n=n: not more and x.dim() >= n for n in (1, 2, 3)},
+    "positive": lambda x: x.dtype.name != "bool",
+    "sum_to_size": lambda x, *size: tuple(x.shape) == (tuple(size[0]) if size and type(size[0]) is not int else size),
+    "flatten": _dims_coincide,
+}
+"""Ops that return the very tensor they are given where there is nothing to do."""
+
+
+def _or_itself(plain, unchanged):
+    def form(*args, **kwargs):
+        if args and args[0].__class__ in HANDLES and "out" not in kwargs and unchanged(*args, **kwargs):
+            return args[0]
+        return plain(*args, **kwargs)
+
+    return functools.wraps(plain)(form)
 
 
 def eager_form(op: Op, path: str):
@@ -330,6 +355,8 @@ def install() -> None:
             plain = _form_of(made)(made, name)
             for letter in letters:
                 if letter in NAMESPACES:
+            if name in _ITSELF and prefix == "":
+                plain = _or_itself(plain, _ITSELF[name])
                     _put(NAMESPACES[letter], name, plain)
             if "m" in letters and name not in vars(Tensor):
                 setattr(Tensor, name, _Attribute(plain) if name in table.PROPERTIES else plain)
@@ -351,7 +378,8 @@ def _install_dunders() -> None:
         if ops.find(name) is None:
             continue
         plain = _form_of(op(name))(op(name), name)
-        setattr(Tensor, dunder, plain if dunder in table.UNARY_DUNDERS else _operator(plain))
+        plain = plain if dunder in table.UNARY_DUNDERS else _operator(plain)
+        setattr(Tensor, dunder, _SPECIAL_DUNDERS.get(dunder, lambda form: form)(plain))
     for dunder, name in table.REFLECTED_DUNDERS.items():
         if ops.find(name) is None:
             continue
@@ -365,6 +393,16 @@ def _install_dunders() -> None:
 
 _OPERANDS = (Tensor, bool, int, float, complex, np.ndarray, np.generic, jax.Array)
 
+def _only_integers(plain):
+    def invert(self):
+        if self.is_floating_point() or self.is_complex():
+            raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        return plain(self)
+
+    return functools.wraps(plain)(invert)
+
+
+_SPECIAL_DUNDERS = {"__invert__": _only_integers, "__pos__": lambda plain: _or_itself(plain, _ITSELF["positive"])}
 
 def _operator(plain, swap: bool = False):
     """`plain` for two operands; one of an unknown type may know the Tensor: Python asks it on NotImplemented."""

@@ -8,6 +8,9 @@ from funcgrad import _out_dtypes
 from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state
 
+_FILL_IN_ORDER = {"arange", "range", "linspace", "logspace"}
+"""Ops that ask `out` for enough elements, not for a shape."""
+
 
 def into(op, result, out, args=(), kwargs=None):
     """Write `result` (a tensor or a tuple of them) into `out` and return `out`.
@@ -19,7 +22,7 @@ def into(op, result, out, args=(), kwargs=None):
     _check_operands(op.name, out, args)
     if isinstance(out, tuple | list):
         for i, (r, o) in enumerate(zip(result, out, strict=True)):
-            _into_one(op, r, o, {} if i else kwargs or {}, True)
+            _into_one(op, r, o, {} if i else kwargs or {}, i)
         return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
     if not isinstance(out, Tensor):
         raise TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
@@ -38,7 +41,8 @@ def _check_operands(name: str, out, args) -> None:
         )
 
 
-def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, paired: bool = False) -> Tensor:
+def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, place: int | None = None) -> Tensor:
+    from funcgrad import _storage
     from funcgrad._operators import write
     from funcgrad._views import _replace
 
@@ -47,10 +51,14 @@ def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, paired: bool = Fals
             f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
-    name = op.name if op.name not in ("max", "min") or paired else op.name + "imum"
+    name = op.name if op.name not in ("max", "min") or place is not None else op.name + "imum"
+    name = "frexp.exponent" if name == "frexp" and place else name
     _out_dtypes.check(name, result.dtype, out.dtype, kwargs)
+    quiet = op.name in _FILL_IN_ORDER
+    if quiet and result.numel() == out.numel():
+        result = result.reshape(out.shape)
     if result.shape != out.shape:
-        if out.numel():
+        if out.numel() and not quiet:
             warnings.warn(
                 f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not "
                 f"match the required output shape {list(result.shape)}. This behavior is deprecated, and in a future "
@@ -59,9 +67,11 @@ def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, paired: bool = Fals
                 UserWarning,
                 stacklevel=4,
             )
-        _replace(out, _converted(result, out.dtype)._read())
-    else:
-        write(out, _converted(result, out.dtype)._read())
+        if out._made is None:
+            _replace(out, _converted(result, out.dtype)._read())
+            return out
+        _storage.resize_(out, *result.shape)  # a view grows in its base's memory
+    write(out, _converted(result, out.dtype)._read())
     return out
 
 

@@ -37,6 +37,14 @@ def _where(device) -> _device.device:
     return _device.canonical(device) if device is not None else _device.current()
 
 
+def _dtype_for(dtype, out: Tensor | None, default: _dtypes.dtype | None = None) -> _dtypes.dtype:
+    """The dtype to draw: that of `out`, if there is one, which a given dtype must be."""
+    if out is not None and dtype is not None and dtype is not out.dtype:
+        got, wanted = dtype.scalar_name, out.dtype.scalar_name
+        raise RuntimeError(f"dtype {got} does not match dtype of out parameter ({wanted})")
+    return dtype or (out.dtype if out is not None else default or _dtypes.default_dtype())
+
+
 def _in_gaps(out: Tensor | None, shape: tuple) -> bool:
     """Whether a draw goes into an `out` whose memory order decides where the numbers go."""
     return out is not None and tuple(out.shape) == shape and not out.is_contiguous()
@@ -62,7 +70,7 @@ def rand(
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.rand.html
     """
-    shape, d = _sizes(size or (named.pop("size"),)), dtype or _dtypes.default_dtype()
+    shape, d = _sizes(size or (named.pop("size"),)), _dtype_for(dtype, out)
     if _in_gaps(out, shape):
         return out.uniform_(generator=generator)
     return _finish(
@@ -85,7 +93,7 @@ def randn(
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.randn.html
     """
-    shape, d = _sizes(size or (named.pop("size"),)), dtype or _dtypes.default_dtype()
+    shape, d = _sizes(size or (named.pop("size"),)), _dtype_for(dtype, out)
     if _in_gaps(out, shape):
         return out.normal_(generator=generator)
     return _finish(
@@ -93,16 +101,17 @@ def randn(
     )
 
 
-def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):  # fmt: skip
+def randint(low=None, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None,
+            requires_grad=False, pin_memory=False):  # fmt: skip
     """Integers from [low, high): ``randint(high, size)`` or ``randint(low, high, size)``.
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.randint.html
     """
     if size is None and isinstance(high, tuple | list):
         low, high, size = 0, low, high
-    elif high is None:
-        low, high = 0, low
-    shape, d = _sizes((size,)), dtype or _dtypes.int64
+    elif high is None or low is None:
+        low, high = 0, low if high is None else high
+    shape, d = _sizes((size,)), _dtype_for(dtype, out, _dtypes.int64)
     low, high = int(low), int(high)
     if _in_gaps(out, shape):
         return out.random_(low, high, generator=generator)
@@ -284,11 +293,12 @@ def normal_(self: Tensor, mean=0.0, std=1.0, *, generator=None) -> Tensor:
     )
 
 
-def random_(self: Tensor, from_=None, to=None, *, generator=None, **named) -> Tensor:
-    """Fill with integers from [from, to), or over all that the dtype represents."""
-    low, high = named.get("from", from_), to
-    if high is None and low is not None:
-        low, high = 0, low
+def random_(self: Tensor, *bounds, generator=None, **named) -> Tensor:
+    """``random_()``, ``random_(to)``, ``random_(from, to)``: integers from [from, to), `to` None for all above."""
+    low, high = named.get("from"), named.get("to")
+    if bounds:
+        low, high = (0, bounds[0]) if len(bounds) == 1 and "to" not in named else (bounds[0], high)
+        high = bounds[1] if len(bounds) > 1 else high
     d = self.dtype
     return _fill(self, generator, lambda e, shape, rows: _draws.random(e, shape, d, low, high))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from funcgrad import _device, _dtypes
-from funcgrad._errors import broadcast_shapes as _broadcast
 from funcgrad._size import Size
 from funcgrad._tensor import Tensor
+from funcgrad.ops.broadcasting import broadcast_shapes as _broadcast
 
 _deterministic = [False, False]
 _precision = ["highest"]
@@ -112,7 +112,12 @@ def can_cast(from_: _dtypes.dtype, to: _dtypes.dtype) -> bool:
 
 def broadcast_shapes(*shapes) -> Size:
     """The shape that tensors of these shapes broadcast to."""
-    return Size(_broadcast(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes]))
+    for s in shapes:
+        if not isinstance(s, int | tuple | list):
+            raise RuntimeError(f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {s}")
+        if any(n < 0 for n in (s if isinstance(s, tuple | list) else (s,))):
+            raise ValueError("Attempting to broadcast a dimension with negative length!")
+    return Size(_broadcast(*shapes))
 
 
 def typename(obj) -> str:

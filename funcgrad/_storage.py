@@ -122,9 +122,9 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
 def visible_base(self: Tensor) -> Tensor | None:
     """The tensor this one is a view of; what `detach` returns is nobody's view."""
     base, made = None, self._made
-    while made is not None and made.op is not DETACH and not made.parent._hidden:
-        base = made.parent
-        made = base._made
+    while made is not None and made.op is not DETACH:
+        base = base if made.parent._hidden else made.parent
+        made = made.parent._made
     return base
 
 

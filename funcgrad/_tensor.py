@@ -292,15 +292,26 @@ class Tensor(Handle):
         return int(self.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number("double"))
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
+
+    def _number(self, wanted: str | None = None):
+        """The one element, real if C++'s type `wanted` is."""
+        if self.numel() != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        value = self.item()
+        if wanted is None or not isinstance(value, complex):
+            return value
+        if value.imag:
+            raise RuntimeError(f"value cannot be converted to type {wanted} without overflow")
+        return value.real
 
     def __index__(self) -> int:
         if self.numel() != 1 or self.dtype.category > _dtypes.INTEGER:
             raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
+        return int(self._number("int64_t"))
 
     def __contains__(self, element) -> bool:
         return bool((self == element).any())

@@ -1,7 +1,9 @@
 """What may stand beside a tensor, or be one where a number is meant: the same programs under both libraries."""
 
+import array
 import operator
 
+import numpy as np
 import pytest
 
 from tests.parity import both
@@ -75,3 +77,176 @@ def test_a_bool_among_the_indices_copies():
         return found, [t._is_view() for t in found]
 
     both(program)
+
+
+class Items:
+    """A sequence that is neither a list nor a tuple."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, i):
+        return self.items[i]
+
+
+DATA = {
+    "range": lambda torch: torch.tensor(range(4)),
+    "ranges": lambda torch: torch.tensor([range(2), [1.5, 2]]),
+    "sequence": lambda torch: torch.tensor(Items(1, 2, 3)),
+    "buffer": lambda torch: torch.tensor(memoryview(b"abc")),
+    "array": lambda torch: torch.asarray(array.array("f", [1, 2])),
+    "bytes": lambda torch: torch.tensor(b"abc"),
+    "tensors": lambda torch: torch.tensor([torch.tensor(2.0), torch.tensor(3)]),
+    "tensors of one element": lambda torch: torch.tensor([torch.tensor([2.0]), torch.tensor([3.0])]),
+    "tensors and numbers": lambda torch: torch.tensor([1, torch.tensor([2.5]), True]),
+    "vectors": lambda torch: torch.tensor([torch.tensor([2.0, 3.0]), torch.tensor([3.0, 4.0])]),
+    "half and number": lambda torch: torch.tensor([torch.tensor(2.0, dtype=torch.float16), 1.0]),
+    "double and int": lambda torch: torch.tensor([torch.tensor(2.0, dtype=torch.float64), 1]),
+    "NumPy numbers": lambda torch: torch.tensor([np.int32(1), 1.5]),
+    "arrays": lambda torch: torch.tensor([[1, 2], np.array([1.0, 2])]),
+    "too large for uint8": lambda torch: torch.tensor([300], dtype=torch.uint8),
+    "below zero as uint8": lambda torch: torch.tensor([-1], dtype=torch.uint8),
+    "nan as int": lambda torch: torch.tensor([float("nan")], dtype=torch.int64),
+    "floats as ints": lambda torch: torch.tensor([1.5, -2.5], dtype=torch.int32),
+    "too large": lambda torch: torch.tensor([1 << 63]),
+    "gradient of ints": lambda torch: torch.ones(2, dtype=torch.int64, requires_grad=True),
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.filterwarnings("ignore:Creating a tensor from a list of numpy")
+def test_data(name):
+    both(DATA[name])
+
+
+def test_conversions_to_python_numbers():
+    def program(torch):
+        def outcome(convert, x):
+            try:
+                return convert(x)
+            except (ValueError, RuntimeError) as e:
+                return type(e).__name__, str(e)
+
+        given = [torch.tensor([]), torch.ones(2), torch.tensor(2.7), torch.tensor(1 + 0j), torch.tensor(1 + 2j)]
+        return [outcome(convert, x) for x in given for convert in (int, float, complex)]
+
+    both(program)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int16", "int8", "uint8"])
+def test_floats_that_an_integer_cannot_hold(dtype):
+    values = [
+        float("inf"),
+        float("-inf"),
+        float("nan"),
+        1e20,
+        -1e20,
+        3e9,
+        -3e9,
+        300.0,
+        -1.5,
+        70000.0,
+        2.0**31,
+        -(2.0**31),
+    ]
+    both(
+        lambda torch: [torch.tensor(values, dtype=d).to(getattr(torch, dtype)) for d in (torch.float32, torch.float64)]
+    )
+
+
+OUT = {
+    "linspace": lambda torch, x: torch.linspace(0, 3, 4, out=x),
+    "arange": lambda torch, x: torch.arange(0, 4, out=x),
+    "logspace": lambda torch, x: torch.logspace(0, 3, 4, out=x),
+    "add": lambda torch, x: torch.add(torch.ones(2, 2), 1, out=x),
+}
+
+
+@pytest.mark.parametrize("name", OUT)
+def test_results_go_into_a_part_of_a_tensor(name):
+    def program(torch):
+        x = torch.zeros(2, 3)
+        OUT[name](torch, x.narrow(1, 1, 2))
+        return x
+
+    both(program)
+
+
+def test_draws_take_the_dtype_of_out():
+    def program(torch):
+        torch.manual_seed(0)
+        made = [torch.rand(3, out=torch.empty(3, dtype=d)) for d in (torch.float64, torch.complex64)]
+        made.append(torch.randn(20, out=torch.empty(20, dtype=torch.float64)))
+        made.append(torch.randint(high=10, size=(3,)))
+        made.append(torch.empty(3).random_(2, to=9))
+        return [*made, torch.empty(3, dtype=torch.int64).random_(-5, None), torch.randint(3, (2,), out=torch.empty(2))]
+
+    both(program)
+    both(lambda torch: torch.rand(2, out=torch.empty(2, dtype=torch.float64), dtype=torch.float32))
+
+
+ITSELF = "conj resolve_conj resolve_neg positive flatten atleast_1d atleast_2d conj_physical ravel".split()
+
+
+def test_ops_with_nothing_to_do_return_their_argument():
+    def program(torch):
+        same = []
+        for x in (torch.ones(3), torch.ones(2, 3), torch.arange(3), torch.ones(2, dtype=torch.complex64)):
+            same += [getattr(torch, name)(x) is x for name in ITSELF if hasattr(torch, name)]
+            same += [x.real is x, (+x) is x, x.sum_to_size(x.shape) is x, x.flatten(0, 0) is x]
+        return same
+
+    both(program)
+
+
+@pytest.mark.parametrize("name", ["transpose_", "swapdims_", "squeeze_", "unsqueeze_", "as_strided_"])
+def test_a_view_that_changes_its_shape_stays_one(name):
+    args = {"transpose_": (0, 2), "swapdims_": (0, 1), "unsqueeze_": (0,), "as_strided_": ((25,), (1,))}.get(name, ())
+
+    def program(torch):
+        x = torch.ones(5, 1, 5)
+        view = x.view_as(x)
+        same = getattr(view, name)(*args) is view
+        view[0] = 3
+        return same, view._is_view(), view._base is x, view.shape == view.size(), view.stride(), x
+
+    both(program)
+
+
+def test_writing_values_of_another_dtype_by_index():
+    for value in ([], [1.0, 2, 3], [1.0, 2, 3, 4], 2.0):
+        for index in (lambda torch: torch.arange(4) > -1, lambda torch: torch.tensor([0, 1])):
+
+            def program(torch, index=index, value=value):
+                x = torch.arange(4)
+                x[index(torch)] = torch.tensor(value)
+                return x
+
+            both(program)
+
+
+def test_bytes_as_a_mask_warn():
+    def program(torch):
+        with pytest.warns(UserWarning, match="indexing with dtype torch.uint8 is now deprecated"):
+            return torch.arange(3)[torch.tensor([1, 0, 1], dtype=torch.uint8)]
+
+    both(program)
+
+
+@pytest.mark.parametrize(
+    "shapes", [((1, 2), (3,)), ((-1, 2), (2,)), ((2,), (3,)), (3, (3,)), (0, (3,)), (-6,), (1.5,), ((2, 1), [1, 3])]
+)
+def test_broadcast_shapes(shapes):
+    both(lambda torch: tuple(torch.broadcast_shapes(*shapes)))
+
+
+def test_small_disagreements():
+    both(lambda torch: ~torch.ones(2))
+    both(lambda torch: torch.roll(torch.arange(6).view(2, 3), 1, None))
+    both(lambda torch: torch.nn.functional.hardshrink(torch.tensor([0.3, 0.5, 0.299], dtype=torch.bfloat16), 0.3))
+    both(lambda torch: torch.abs(torch.tensor([3 + 4j]), out=torch.empty(1, dtype=torch.complex64)))
+    both(lambda torch: torch.frexp(torch.ones(2), out=(torch.empty(2), torch.empty(2))))
+    both(lambda torch: torch.testing.make_tensor(3, dtype=torch.uint8, device="cpu", low=-9, high=-5))

@@ -22,12 +22,14 @@ once for all i. See https://docs.pytorch.org/docs/stable/tensor_indexing_api.htm
 from __future__ import annotations
 
 import operator
+import warnings
 
 import numpy as np
 
 from funcgrad import _dtypes
 from funcgrad.ops._sizes import brackets
 
+_BYTES = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
 _ONE = ("i",)
 _INDEX_DTYPES = (_dtypes.int64, _dtypes.int32)
 _MASK_DTYPES = (_dtypes.bool_, _dtypes.uint8)
@@ -172,6 +174,8 @@ class _Parser:
             item, d = item.astype(np.int64), _dtypes.int64
         ndim = len(item.shape)
         if d in _MASK_DTYPES:
+            if ndim and d is _dtypes.uint8:
+                warnings.warn(_BYTES, UserWarning, stacklevel=5)
             self.mask(item, ndim)
         elif not ndim and d.category == _dtypes.INTEGER:
             if numpy:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from funcgrad import _dtypes, _errors
@@ -126,10 +127,23 @@ def cast(x: Array, dtype) -> Array:
         return x
     if jnp.issubdtype(x.dtype, jnp.complexfloating) and not jnp.issubdtype(d, jnp.complexfloating):
         return x != 0 if d.kind == "b" else cast(jnp.real(x), dtype)
-    if jnp.issubdtype(x.dtype, jnp.floating) and jnp.issubdtype(d, jnp.integer) and d.itemsize < 8:
-        # PyTorch's C++ casts wrap out-of-range values through a wider integer; XLA's saturate.
+    if jnp.issubdtype(x.dtype, jnp.floating) and (d.kind == "i" or d == np.uint8):
+        return _truncated(x, d)
+    if jnp.issubdtype(x.dtype, jnp.floating) and d.kind == "u" and d.itemsize < 8:
         return x.astype(jnp.int64).astype(d)
     return x.astype(d)
+
+
+def _truncated(x: Array, d) -> Array:
+    """Floats as integers, as x86's instructions have it: what int32 (int64) cannot hold is its least value.
+
+    XLA saturates instead. Narrower types keep the low bits of the int32.
+    """
+    wide = np.dtype("int64" if d.itemsize == 8 else "int32")
+    x = x if x.dtype.itemsize > 2 else x.astype(jnp.float32)
+    end = 2.0 ** (8 * wide.itemsize - 1)
+    inside = (x >= jnp.asarray(-end, x.dtype)) & (x < jnp.asarray(end, x.dtype))
+    return jnp.where(inside, x.astype(wide), jnp.asarray(np.iinfo(wide).min, wide)).astype(d)
 
 
 def expand(x: Array, shape: tuple[int, ...]) -> Array:

@@ -182,6 +182,7 @@ def hardshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     """
 
     def shrink(x, limit):
+        limit = cast(limit, input.dtype).astype(x.dtype)  # the kernel compares in the dtype of `input`
         return jnp.where((x >= -limit) & (x <= limit), jnp.zeros((), x.dtype), x)
 
     return _rounded("hardshrink_cpu", shrink, input, lambd)

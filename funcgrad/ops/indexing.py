@@ -232,7 +232,8 @@ def setitem(input: Array, value: Array | Scalar, layout, *operands: Array | Scal
     if layout == (True,) or not (basic.arrays or masked):
         return basic.write(input, _copied(value, tuple(basic.shape), input))
     if not is_number(value):
-        if value.dtype != input.dtype:
+        if value.dtype != input.dtype and not (masked and not value.ndim):
+            _check_spread(basic, value)
             raise _dtype_mismatch(input, value)
         value = _without_leading_ones(value)
     value, x = as_array(value, input.dtype), basic.read(input)
@@ -240,6 +241,23 @@ def setitem(input: Array, value: Array | Scalar, layout, *operands: Array | Scal
         return basic.write(input, _where_masked(x, value, basic.masks[0], _after_mask(input.ndim, layout)))
     _check_nonempty(basic.arrays, basic.shape)
     return basic.write(input, scatter_at(x, _index_arrays(basic.arrays, x.shape), value))
+
+
+def _check_spread(basic: _Basic, value: Array) -> None:
+    """The error for a value of a wrong shape, which comes before that for its dtype."""
+    if not basic.arrays:
+        return
+    sizes = jax.eval_shape(lambda x: x[_index_arrays(basic.arrays, x.shape)], jnp.zeros(basic.shape, bool)).shape
+    shape = _without_leading_ones(value).shape
+    if len(shape) > len(sizes) or not _fits(shape, sizes):
+        raise _misfit(value, sizes)
+
+
+def _misfit(value: Array, sizes) -> RuntimeError:
+    return RuntimeError(
+        f"shape mismatch: value tensor of shape {brackets(value.shape)} cannot be broadcast to indexing result of "
+        f"shape {brackets(sizes)}"
+    )
 
 
 def _where_masked(x: Array, value: Array, where: tuple, rest: int) -> Array:
@@ -285,10 +303,7 @@ def scatter_at(x: Array, index: tuple, value: Array, accumulate: bool = False) -
     """
     shape = jax.eval_shape(lambda x: x[index], x).shape
     if value.ndim > len(shape) or not _fits(value.shape, shape):
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {brackets(value.shape)} cannot be broadcast to indexing result of "
-            f"shape {brackets(shape)}"
-        )
+        raise _misfit(value, shape)
     if not math.prod(shape):
         return x
     value = jnp.broadcast_to(value, shape)

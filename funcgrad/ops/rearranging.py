@@ -89,7 +89,7 @@ def roll(input: Array, shifts, dims=()):
     Raises:
         RuntimeError: not as many shifts as dims.
     """
-    shifts, dims = as_tuple(shifts), as_tuple(dims)
+    shifts, dims = as_tuple(shifts), () if dims is None else as_tuple(dims)
     if not shifts:
         raise RuntimeError("`shifts` required")
     if not dims and len(shifts) == 1:
