@@ -244,6 +244,7 @@ def write(tensor: Tensor, value: Value, filling: bool = False) -> None:
     have = tensor._value or tensor._refresh()
     if have.aval.strides is not None and not filling:
         check_overlap(have.aval.shape, have.aval.strides)
+    limit = value.ref.index if value.program is state.program and value.ref is not None else len(state.program.slots)
     if value.aval is not have.aval:
         value = _fitted(value, have)
     if tensor._made is None and not tensor._views:
@@ -353,10 +354,10 @@ def install() -> None:
                 continue
             made = op(qualified)
             plain = _form_of(made)(made, name)
-            for letter in letters:
-                if letter in NAMESPACES:
             if name in _ITSELF and prefix == "":
                 plain = _or_itself(plain, _ITSELF[name])
+            for letter in letters:
+                if letter in NAMESPACES:
                     _put(NAMESPACES[letter], name, plain)
             if "m" in letters and name not in vars(Tensor):
                 setattr(Tensor, name, _Attribute(plain) if name in table.PROPERTIES else plain)
@@ -391,8 +392,6 @@ def _install_dunders() -> None:
         setattr(Tensor, dunder, _operator(inplace_form(op(name), f"Tensor.{dunder}")))
 
 
-_OPERANDS = (Tensor, bool, int, float, complex, np.ndarray, np.generic, jax.Array)
-
 def _only_integers(plain):
     def invert(self):
         if self.is_floating_point() or self.is_complex():
@@ -403,6 +402,8 @@ def _only_integers(plain):
 
 
 _SPECIAL_DUNDERS = {"__invert__": _only_integers, "__pos__": lambda plain: _or_itself(plain, _ITSELF["positive"])}
+_OPERANDS = (Tensor, bool, int, float, complex, np.ndarray, np.generic, jax.Array)
+
 
 def _operator(plain, swap: bool = False):
     """`plain` for two operands; one of an unknown type may know the Tensor: Python asks it on NotImplemented."""

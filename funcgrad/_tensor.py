@@ -289,7 +289,7 @@ class Tensor(Handle):
         return bool(self._host().reshape(()))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number("int64_t"))
 
     def __float__(self) -> float:
         return float(self._number("double"))
@@ -311,7 +311,7 @@ class Tensor(Handle):
     def __index__(self) -> int:
         if self.numel() != 1 or self.dtype.category > _dtypes.INTEGER:
             raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self._number("int64_t"))
+        return int(self.item())
 
     def __contains__(self, element) -> bool:
         return bool((self == element).any())
