@@ -12,8 +12,8 @@ turns (``benchmarks/lowering.py`` repeats them); `direct` is `lax.conv_general_d
     [64, 16, 32, 32], [16, 16, 3, 3]              3.7 /  2.9 / 4.5      8.2 / 5.8 /  12
     [64, 32, 16, 16], [32, 32, 3, 3]              2.3 /  2.4 / 4.3      4.4 / 3.0 / 6.0
     [32, 64, 28, 28], [128, 64, 1, 1]             7.1 /  8.0 / 8.7      3.4 / 5.3 / 3.6
-    [32, 32, 16, 16], [32, 1, 3, 3], groups 32    6.4 /  9.3 / 2.6      1.0 / 0.7 / 1.9     0.3 / 0.9 / 1.8 by taps
-    [16, 128, 14, 14], [128, 1, 7, 7], 128         22 /   33 /  19       11 /  32 /  10     1.0 / 5.6 / 7.3 by taps
+    [32, 32, 16, 16], [32, 1, 3, 3], groups 32    6.4 /  9.3 / 2.6      1.0 / 0.7 / 1.9     0.3 / 0.1 / 1.8 by taps, shifts
+    [16, 128, 14, 14], [128, 1, 7, 7], 128         22 /   33 /  19       11 /  32 /  10     1.0 / 1.0 / 7.3 by taps, shifts
     [8, 128, 28, 28], [128, 4, 3, 3], groups 32    15 /   15 / 1938     6.1 / 4.1 / 7.8
     [16, 64, 32, 32], [64, 16, 3, 3], groups 4      -                8.6 / 6.0 /  13     4.8 / 5.0 / 6.3 by groups
     [16, 64, 32, 32], [64, 4, 3, 3], groups 16      -                7.0 / 5.7 /  12      12 /  12 / 6.5 by groups
@@ -111,6 +111,25 @@ def by_taps(x: Array, w: Array, g: Geometry) -> Array:
     return y
 
 
+def by_shifts(x: Array, w: Array, g: Geometry) -> Array:
+    """As `by_taps`, each product moved to its place instead: the form whose transpose is fast.
+
+    The gradient by the input of the first convolution with 64 groups in ``benchmarks/ops.py``: 0.5 ms, by taps 2.1.
+    """
+    repeats = w.shape[0] // g.groups
+    x = jnp.repeat(x, repeats, 1) if repeats > 1 else x
+    spans = [(k - 1) * d for k, d in zip(w.shape[2:], g.dilation)]
+    whole, zero = None, jnp.zeros((), x.dtype)
+    for position in itertools.product(*map(range, w.shape[2:])):
+        edges = [(span - k * d, k * d, 0) for span, k, d in zip(spans, position, g.dilation)]
+        term = x * w[(slice(None), 0, *position)].reshape(-1, *[1] * len(position))
+        term = lax.pad(term, zero, [(0, 0, 0), (0, 0, 0), *edges])
+        whole = term if whole is None else whole + term
+    cut = [(lo - span, hi - span, 0) for span, (lo, hi) in zip(spans, g.padding)]
+    whole = lax.pad(whole, zero, [(0, 0, 0), (0, 0, 0), *cut])
+    return lax.slice(whole, (0,) * x.ndim, whole.shape, (1, 1, *g.stride))
+
+
 def depth_stacked(x: Array, w: Array, g: Geometry) -> Array:
     """A convolution in three dimensions as one in two, whose channels are those of all depths under the kernel."""
     n, c, _, *plane = x.shape
@@ -142,7 +161,7 @@ def choose(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry) -> t
     kernel, (out_channels, channels) = math.prod(w_shape[2:]), w_shape[:2]
     whole = depth_stacked if len(x_shape) == 5 else direct
     if g.groups > 1 and channels == 1 and kernel <= MANY_TAPS:
-        return by_taps, by_taps, by_taps
+        return by_taps, by_shifts, by_taps
     if kernel == 1 or (g.groups > MANY_GROUPS and channels < FEW_CHANNELS):
         return by_columns, by_columns, by_columns
     if g.groups > 1:
