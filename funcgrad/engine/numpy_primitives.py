@@ -32,6 +32,17 @@ def _bits(x):
     return np.bitwise_count(x.view(f"u{x.itemsize}")).astype(x.dtype)  # NumPy counts those of the absolute value
 
 
+def _bitcast(x, new_dtype):
+    wide, narrow = x.itemsize, np.dtype(new_dtype).itemsize
+    made = np.ascontiguousarray(x if wide == narrow or narrow > wide else x[..., None]).view(new_dtype)
+    return made.reshape(x.shape[:-1]) if narrow > wide else made.reshape(x.shape) if wide == narrow else made
+
+
+def _shift_right_logical(x, by):
+    bits = f"u{x.itemsize}"
+    return np.right_shift(x.view(bits), by.view(bits)).view(x.dtype)
+
+
 def _convert(x, new_dtype, **_):
     if x.dtype.kind == "c" and np.dtype(new_dtype).kind not in "cb":
         x = x.real
@@ -175,6 +186,7 @@ _PLAIN = {
     "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "neg": np.negative, "nextafter": np.nextafter,
     "not": np.invert, "or": np.bitwise_or, "population_count": _bits, "pow": np.power, "real": np.real, "rem": _remainder,
     "rsqrt": lambda x: np.reciprocal(np.sqrt(x)), "sign": np.sign, "shift_left": np.left_shift,
+    "shift_right_logical": _shift_right_logical,
     "shift_right_arithmetic": np.right_shift, "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt, "stop_gradient": lambda x: x,
     "square": np.square, "sub": np.subtract, "tan": np.tan, "tanh": np.tanh, "xor": np.bitwise_xor,
     "clamp": lambda low, x, high: np.minimum(np.maximum(x, low), high), "optimization_barrier": lambda *xs: list(xs),
@@ -183,6 +195,7 @@ _PLAIN = {
 TABLE = {name: _plain(function) for name, function in _PLAIN.items()} | {
     "argmax": _position(np.argmax),
     "argmin": _position(np.argmin),
+    "bitcast_convert_type": _bitcast,
     "broadcast_in_dim": _broadcast,
     "concatenate": _concatenate,
     "convert_element_type": _convert,
