@@ -111,6 +111,7 @@ class Compiled:
             run = Run(capture, tensors, result, modules)
         if capture.reusable:
             runs.append(run)
+        capture.forget()
         if run.writes:
             _launch.launch("a compiled function ended")
         return result

@@ -51,6 +51,10 @@ class Capture:
             elif isinstance(a, tuple | list):
                 self.see(a)
 
+    def forget(self) -> None:
+        """Let go of what the run read: values held here would be results of its program, and inputs not given away."""
+        self.handles, self.values, self.fresh, self.draws = {}, [], {}, {}
+
     def refuse(self, reason: str) -> None:
         raise Refused(
             f"{reason} inside a compiled function, at {user_site()}: a compiled function cannot look at values; "
