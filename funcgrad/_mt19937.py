@@ -117,6 +117,20 @@ class Engine:
         swapped = halves.view("<u8")
         return (swapped << np.uint64(32)) | (swapped >> np.uint64(32))
 
+    @property
+    def held(self) -> int:
+        """Words that are made and not taken."""
+        return len(self._words) - self._next
+
+    def lend(self) -> tuple[np.ndarray, np.ndarray]:
+        """The state words of the last block made, and the words that are not taken, for a program that goes on there."""
+        return self._bits.state["state"]["key"], self._words[self._next :]
+
+    def take_back(self, key: np.ndarray, left: int) -> None:
+        """Go on after a program that got as far as the block `key` and did not use the last `left` words of it."""
+        self._bits.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": BLOCK}}
+        self._words, self._next, self._previous = temper(key), BLOCK - left, None
+
     def _refill(self, missing: int) -> None:
         """Append at least `missing` words, whole blocks; keep the block that the position is in."""
         size = -(-max(missing, _REFILL) // BLOCK) * BLOCK

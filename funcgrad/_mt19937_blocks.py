@@ -40,7 +40,9 @@ def _next_block(x):
     return jnp.concatenate([first, second, third, last])
 
 
-def _blocks(key, count):
+def blocks(key, count):
+    """The state after `count` blocks (at most `RUN`), and their words."""
+
     def body(i, carry):
         key, words = carry
         key = _next_block(key)
@@ -50,7 +52,7 @@ def _blocks(key, count):
 
 
 _program = CpuProgram(
-    _blocks,
+    blocks,
     [((BLOCK,), np.uint32), ((), np.int32)],
     worth=1 << 24,  # words: 35 ms of NumPy's generator; compiling takes 0.2 s
     options={"xla_cpu_prefer_vector_width": 512},

@@ -14,14 +14,23 @@ import pytest
 import torch
 from draw_pair import COMPLEX, FLOATS, INTEGERS, SIZES, WIDE, Pair, to_array
 
-from funcgrad import _draws
-from funcgrad._draws import _box_muller
+import funcgrad
+from funcgrad import _draws, _mt19937_blocks
+from funcgrad._draws._bulk import Bulk
+from funcgrad._draws._stream import CHUNK
 from funcgrad._mt19937 import Engine
 
 
 @pytest.fixture
 def pair():
     return Pair()
+
+
+@pytest.fixture
+def rng_seed():
+    seed = secrets.randbits(32)
+    print("seed", seed)
+    return seed
 
 
 # -- draws into a tensor -----------------------------------------------------------------------------------------------
@@ -95,19 +104,43 @@ def test_normal_with_tensors(pair, dtype):
         pair.same(wide, _draws.normal_tensors(pair.engine, arrays[0], arrays[1].astype(np.float64)))
 
 
-def test_both_forms_of_the_transform_agree():
-    rng = np.random.default_rng(secrets.randbits(32))
-    for dtype, source in ((np.float32, lambda n: rng.integers(0, 1 << 32, n, np.uint32)), (np.float64, rng.random)):
-        run = _box_muller._program(np.dtype(dtype))
-        assert run is not None, "XLA's form is not exact here: bulk normals take NumPy's, at a tenth of the speed"
-        halves = [source(_box_muller.CHUNK) for _ in range(2)]
-        mean, std = dtype(rng.normal()), dtype(rng.exponential())
-        for ours, theirs in zip(run(*halves, mean, std), _box_muller.pairs(*halves, mean, std)):
-            np.testing.assert_array_equal(np.asarray(ours), theirs)
+BULK = {  # draws that have a compiled form
+    "rand": lambda t, n: t.rand(n),
+    "rand float64": lambda t, n: t.rand(n, dtype=t.float64),
+    "uniform_": lambda t, n: t.empty(n).uniform_(-0.3, 1.9),
+    "randn": lambda t, n: t.randn(n),
+    "normal_": lambda t, n: t.empty(n, dtype=t.float64).normal_(0.3, 1.7),
+    "randn bfloat16": lambda t, n: t.randn(n, dtype=t.bfloat16).float(),
+    "bernoulli_": lambda t, n: t.empty(n).bernoulli_(0.3),
+    "randint": lambda t, n: t.randint(-5, 1000, (n,)),
+    "exponential_": lambda t, n: t.empty(n).exponential_(),
+}
+
+
+@pytest.fixture
+def compiled_at_once(monkeypatch):
+    """The programs that bulk draws compile once they are worth it, from the first draw on."""
+    programs = [b._program for b in Bulk.all] + [_mt19937_blocks._program]
+    for program in programs:
+        monkeypatch.setattr(program, "_worth", 0)
+    return programs
+
+
+def test_compiled_forms(compiled_at_once, rng_seed):
+    """In any order and of any size: runs begin anywhere in a block and end in the middle of one."""
+    rng = np.random.default_rng(rng_seed)
+    torch.manual_seed(rng_seed)
+    funcgrad.manual_seed(rng_seed)
+    for draw in rng.permutation(3 * list(BULK)):
+        n = int(rng.choice([40, 8112, 64896, 64897, 130000 + rng.integers(9999)]))
+        theirs, ours = BULK[draw](torch, n), BULK[draw](funcgrad, n)
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=f"{draw} of {n}")
+        np.testing.assert_array_equal(funcgrad.get_rng_state().numpy(), torch.get_rng_state().numpy(), err_msg=draw)
+    assert all(p.compiled for p in compiled_at_once), "a compiled form is not exact here: NumPy's is taken, and slower"
 
 
 def test_bulk_draw_while_jax_traces():
-    n = 2 * _box_muller.CHUNK
+    n = 2 * CHUNK
     traced = jax.jit(lambda x: x + _draws.randn(Engine(3), (n,), "float32"))(np.float32(0))
     np.testing.assert_array_equal(
         np.asarray(traced), torch.randn(n, generator=torch.Generator().manual_seed(3)).numpy()
@@ -115,11 +148,11 @@ def test_bulk_draw_while_jax_traces():
 
 
 def _draw_in_child(queue):
-    queue.put(_draws.randn(Engine(3), (2 * _box_muller.CHUNK,), "float32"))
+    queue.put(_draws.randn(Engine(3), (2 * CHUNK,), "float32"))
 
 
 def test_bulk_draw_in_a_forked_child():
-    _draws.randn(Engine(3), (2 * _box_muller.CHUNK,), "float32")  # the parent's threads have started
+    _draws.randn(Engine(3), (2 * CHUNK,), "float32")  # the parent's threads have started
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that one should not fork after threads
         context = multiprocessing.get_context("fork")

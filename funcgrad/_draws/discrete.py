@@ -12,7 +12,7 @@ import numpy as np
 from .. import _dtypes
 from .._dtypes import BOOL, COMPLEX, FLOATING
 from .._errors import unsupported
-from . import _stream
+from . import _bulk, _stream
 from ._selection import largest
 from ._stream import f4, f8, u8
 from .continuous import exponential
@@ -64,11 +64,18 @@ def bernoulli(engine, shape, dtype, p: float = 0.5) -> np.ndarray:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={_stream.number(p)}")
     if n:
         _require_bernoulli("bernoulli_scalar_cpu_", dtype)
-    bound = u8(math.ceil(p * 2.0**53))  # comparing the integers is comparing the uniforms
-    out = np.empty(n, dtype.numpy)
-    for piece in _stream.chunks(n):
-        out[piece] = _stream.integers53(engine, piece.stop - piece.start) < bound
+    out = _stream.empty(n, dtype.numpy)
+    _BELOW.fill(engine, out, u8(math.ceil(p * 2.0**53)))  # comparing the integers is comparing the uniforms
     return out.reshape(tuple(shape))
+
+
+_BELOW = _bulk.Bulk(
+    lambda engine, n, bound: _stream.integers53(engine, n) < bound,
+    lambda words, bound: _bulk.integers53(words) < bound,
+    words=2,
+    parameters=(u8(3 << 51),),
+    worth=1 << 24,
+)
 
 
 @_stream.draw
@@ -96,7 +103,7 @@ def bernoulli_tensor(engine, shape, dtype, p: np.ndarray) -> np.ndarray:
             "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If "
             "so, please report an enhancement request to PyTorch.)"
         )
-    out = np.empty(n, dtype.numpy)
+    out = _stream.empty(n, dtype.numpy)
     for piece in _stream.chunks(n):
         out[piece] = uniforms(engine, piece.stop - piece.start) < flat[piece].astype(wide)
     return out.reshape(shape)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import warnings
 
+import jax.numpy as jnp
 import numpy as np
 
 from .. import _dtypes
 from .._dtypes import BOOL, COMPLEX, FLOATING
-from . import _stream
+from . import _bulk, _stream
 from ._stream import u8
 
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
@@ -52,6 +53,10 @@ def random(engine, shape, dtype, low: int | None = None, high: int | None = None
 def _remainders(engine, n: int, dtype, low: int, span: int, long: bool) -> np.ndarray:
     """``low + word % span`` in int64, cast to `dtype`."""
     base = np.int64(low)
+    if not long and dtype is _dtypes.int64:
+        out = _stream.empty(n, np.int64)
+        _SHORT.fill(engine, out, np.uint32(span), base)
+        return out
 
     def make(k: int) -> np.ndarray:
         if long:
@@ -61,6 +66,15 @@ def _remainders(engine, n: int, dtype, low: int, span: int, long: bool) -> np.nd
         return _cast(value + base if low else value, dtype)
 
     return _stream.by_chunks(engine, n, dtype.numpy, make)
+
+
+_SHORT = _bulk.Bulk(
+    lambda engine, n, span, base: (engine.take(n) % span).astype(np.int64) + base,
+    lambda words, span, base: (words % span).astype(jnp.int64) + base,
+    words=1,
+    parameters=(np.uint32(1000), np.int64(-5)),
+    worth=1 << 24,
+)
 
 
 def _cast(x: np.ndarray, dtype) -> np.ndarray:

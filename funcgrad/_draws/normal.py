@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _dtypes
 from . import _box_muller, _libm, _stream
-from ._stream import f4, f8, u4
+from ._stream import f4, f8
 
 VECTOR = 16  # elements of a contiguous target from which PyTorch fills by blocks
 
@@ -84,50 +84,15 @@ def standard_normals(engine, n: int, exact: bool) -> np.ndarray:
 
 def _filled(engine, n: int, dtype, mean: float, std: float) -> np.ndarray:
     kind = f8 if dtype.itemsize == 8 else f4
-    out = np.empty(n, dtype.numpy)
-    blocks, rest = divmod(n, VECTOR)
-    _fill(engine, out[: n - rest].reshape(blocks, 2, VECTOR // 2), kind(mean), kind(std))
+    out = _stream.empty(n, dtype.numpy)
+    rest = n % VECTOR
+    transform, parameters = _box_muller.BULK[kind], (kind(mean), kind(std), _box_muller.ONES)
+    transform.fill(engine, out[: n - rest], *parameters)
     if rest:
         if dtype.itemsize != 2:  # the 16-bit types draw block by block and never reach the incomplete one
-            _source(engine, rest, kind)
-        _fill(engine, out[n - VECTOR :].reshape(1, 2, VECTOR // 2), kind(mean), kind(std))
+            engine.words(rest * transform.words)
+        out[n - VECTOR :] = transform.plain(engine, VECTOR, *parameters)
     return out
-
-
-def _source(engine, n: int, kind) -> np.ndarray:
-    return _stream.unit_doubles(engine, n) if kind is f8 else engine.words(n)
-
-
-def _fill(engine, out: np.ndarray, mean, std) -> None:
-    """Write normals into `out`, of shape (blocks, 2, 8), while the next chunk's words are being made."""
-    kind = type(mean)
-    run = _box_muller.bulk_program(out.size // 2, np.dtype(kind))
-    size = _box_muller.CHUNK // 8 if run else _stream.CHUNK // VECTOR
-    waiting = None
-    for piece in _stream.chunks(len(out), size):
-        source = _source(engine, (piece.stop - piece.start) * VECTOR, kind).reshape(-1, 2, VECTOR // 2)
-        narrow = u4 if kind is f4 else f8
-        halves = [source[:, k].astype(narrow).reshape(-1) for k in (0, 1)]
-        if run:
-            halves = [_padded(h, _box_muller.CHUNK) for h in halves]
-            ready, waiting = waiting, (piece, run(*halves, mean, std))
-        else:
-            ready = piece, _box_muller.pairs(*halves, mean, std)
-        _store(out, ready)
-    _store(out, waiting)
-
-
-def _padded(x: np.ndarray, size: int) -> np.ndarray:
-    return x if len(x) == size else np.concatenate([x, np.zeros(size - len(x), x.dtype)])
-
-
-def _store(out: np.ndarray, ready) -> None:
-    if ready is None:
-        return
-    piece, halves = ready
-    blocks = piece.stop - piece.start
-    for k, half in enumerate(halves):
-        out[piece, k] = np.asarray(half)[: blocks * 8].reshape(blocks, 8)
 
 
 # -- means and deviations that are tensors ----------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 
+import jax.numpy as jnp
 import numpy as np
 
 from .. import _dtypes
-from . import _libm, _stream
+from . import _bulk, _libm, _stream
 from ._box_muller import fused
 from ._stream import f4, f8
 
@@ -30,8 +31,14 @@ def uniform(engine, shape, dtype, low: float = 0.0, high: float = 1.0) -> np.nda
     dtype, shape, is_complex = _stream.real_view(dtype, shape)
     _check_bounds(dtype, low, high)
     kind = f8 if dtype.itemsize == 8 else f4
-    make = functools.partial(_scaled, engine, dtype, kind(low), kind(high))
-    flat = _stream.by_chunks(engine, _stream.count(shape), dtype.numpy, make)
+    n = _stream.count(shape)
+    if dtype.itemsize == kind().itemsize:
+        flat = _stream.empty(n, dtype.numpy)
+        _BULK[dtype.numpy].fill(engine, flat, kind(low), kind(high))
+    else:
+        flat = _stream.by_chunks(
+            engine, n, dtype.numpy, functools.partial(_scaled, engine, dtype, kind(low), kind(high))
+        )
     return _stream.as_complex(flat.reshape(shape), is_complex)
 
 
@@ -48,6 +55,22 @@ def _scaled(engine, dtype, low, high, n: int) -> np.ndarray:
     x = u.astype(dtype.numpy, copy=False)
     low, high = (np.asarray(b).astype(dtype.numpy) for b in (low, high))
     return np.where(x == high, low, x)  # rounding must not reach the excluded bound
+
+
+def _in_bulk(kind, words: int, unit) -> _bulk.Bulk:
+    def transform(source, low, high):
+        x = unit(source) * (high - low) + low
+        return jnp.where(x == high, low, x)
+
+    dtype = _dtypes.to_dtype(np.dtype(kind))
+
+    def plain(engine, n, low, high):
+        return _scaled(engine, dtype, low, high, n)
+
+    return _bulk.Bulk(plain, transform, words, (kind(-0.3), kind(1.7)), worth=1 << 24)
+
+
+_BULK = {np.dtype(f4): _in_bulk(f4, 1, _bulk.unit_floats), np.dtype(f8): _in_bulk(f8, 2, _bulk.unit_doubles)}
 
 
 def _check_bounds(dtype, low: float, high: float) -> None:
