@@ -247,6 +247,7 @@ def write(tensor: Tensor, value: Value, filling: bool = False) -> None:
     limit = value.ref.index if value.program is state.program and value.ref is not None else len(state.program.slots)
     if value.aval is not have.aval:
         value = _fitted(value, have)
+    _views.count_write(tensor, have, limit)
     if tensor._made is None and not tensor._views:
         _views._replace(tensor, value)
     else:

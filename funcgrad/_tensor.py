@@ -38,6 +38,8 @@ class Tensor(Handle):
     _made = None  # how, a `_views.Derivation`
     _views = None  # weak references to the views of this one
     _shared = False  # whether `share_memory_` was called
+    _writes = 0  # how often it was written
+    _apart = False  # whether a view counts its writes by itself
     _hidden = False  # a storage that only other tensors look at
     _address = None  # of this tensor's storage, drawn when asked for
     _memory = None  # the `_host_memory.HostMemory` that NumPy shares with this tensor
@@ -254,7 +256,14 @@ class Tensor(Handle):
 
     @property
     def data(self) -> Tensor:
-        return self.detach()
+        view = self.detach()
+        view._apart = True
+        return view
+
+    @property
+    def _version(self) -> int:
+        """How often this tensor's memory was written in place."""
+        return _views.version_of(self)
 
     # -- values -------------------------------------------------------------------------------------------------------
 
@@ -398,6 +407,8 @@ class Tensor(Handle):
 
 
 _OWN = {
+    "_writes",
+    "_apart",
     "_grad",
     "_root",
     "_hidden",

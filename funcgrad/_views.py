@@ -11,7 +11,9 @@ from __future__ import annotations
 import sys
 from weakref import ref as weak
 
+from funcgrad.engine import saved
 from funcgrad.engine.record import as_leaf, record, restrided
+from funcgrad.engine.saved import Write
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import HANDLES, LeafValue, Value
@@ -90,6 +92,7 @@ def write(tensor, value: Value) -> None:
     """Make `tensor` hold `value` (of its own shape, dtype and device) and let its base and views see it."""
     made = tensor._made
     if made is not None and made.op.name == "detach" and _is_abandoned(tensor, made):
+        tensor._writes = made.parent._writes
         made = tensor._made = tensor._root = None
     if made is None:
         if tensor._memory is not None:
@@ -237,6 +240,45 @@ def _on_graph_of(old: Value, value: Value) -> Value:
         state.grad = grad
 
 
+def count_write(tensor, old: Value, limit: int) -> None:
+    """Count a write to `tensor`, which held `old`, and note for a later backward() what it made outdated.
+
+    Args:
+        limit: the first slot of the program made for the new value.
+    """
+    holder = tensor if tensor._made is None else _counted_by(tensor)
+    version = holder._writes
+    holder._writes = version + 1
+    saved.note(old, limit, holder, version)
+    if holder is not tensor and holder._value is not None:
+        saved.note(holder._value, limit, holder, version)
+    for r in holder._views or ():
+        view = r()
+        if view is not None and view is not tensor and view._value is not None and not _stands_apart(view, holder):
+            saved.note(view._value, limit, holder, version)
+
+
+def _stands_apart(view, holder) -> bool:
+    """Whether a view of `holder` counts its writes by itself, as ``holder.data`` does."""
+    while view is not holder:
+        if view._apart:
+            return True
+        view = view._made.parent
+    return False
+
+
+def version_of(tensor) -> int:
+    """How often the memory that `tensor` looks at was written."""
+    return _counted_by(tensor)._writes
+
+
+def _counted_by(tensor):
+    """The tensor that counts the writes to this one."""
+    while tensor._made is not None and not tensor._apart:
+        tensor = tensor._made.parent
+    return tensor
+
+
 def replace_all(tensors: list, values: list[Value], positions: list[int] | None = None) -> None:
     """Make many tensors hold new values at once, as an optimizer does: one note of how to undo it all.
 
@@ -244,16 +286,24 @@ def replace_all(tensors: list, values: list[Value], positions: list[int] | None 
         positions: where among the program's inputs each tensor's present value stands, if all of them do.
     """
     program = state.program
-    program.journal.append(_RestoreAll(tensors, program) if positions is None else _RestoreInputs(tensors, positions))
+    note = _RestoreAll(tensors, program) if positions is None else _RestoreInputs(tensors, positions, program)
+    program.journal.append(note)
+    program.writes.append(note)
+    if state.retained:
+        for tensor in tensors:
+            saved.note(tensor._value or tensor._refresh(), 1 << 60, tensor, tensor._version)
     for tensor, value in zip(tensors, values):
         have = tensor._value
         if have is None or value.aval is not have.aval:
             value = restrided(value, (have or tensor._refresh()).aval)
         if tensor._made is not None or tensor._views:
             write(tensor, value)
+            holder = tensor if tensor._made is None else _counted_by(tensor)
+            holder._writes += 1
         else:
             leaf = tensor._leaf
             tensor._value = value if leaf is None or not tensor._value.requires_grad else LeafValue(value, leaf)
+            tensor._writes += 1
 
 
 class _Within:
@@ -279,11 +329,17 @@ class _Within:
 class _RestoreInputs:
     """As `_Restore`, for tensors that live on in any case and whose values were inputs of the program."""
 
-    __slots__ = ("positions", "tensors")
+    __slots__ = ("positions", "program", "tensors")
 
-    def __init__(self, tensors: list, positions: list[int]):
+    def __init__(self, tensors: list, positions: list[int], program):
         self.tensors = tensors
         self.positions = positions
+        self.program = weak(program)
+
+    def writes(self) -> list:
+        """As notes of single writes."""
+        inputs = self.program().inputs
+        return [Write(inputs[p], 1 << 60, weak(t), t._version - 1) for t, p in zip(self.tensors, self.positions)]
 
     def written(self) -> list:
         """The tensors it is about."""
@@ -304,10 +360,20 @@ class _RestoreInputs:
 class _RestoreAll:
     """As `_Restore`, for tensors that live on in any case."""
 
-    __slots__ = ("olds", "tensors")
+    __slots__ = ("olds", "program", "tensors")
+
+    def writes(self) -> list:
+        """As notes of single writes."""
+        found, program = [], self.program()
+        for t, old in zip(self.tensors, self.olds):
+            slot = old if isinstance(old, int) else old.ref.index if old.program is program and old.ref else None
+            if slot is not None:
+                found.append(Write(slot, 1 << 60, weak(t), t._version - 1))
+        return found
 
     def __init__(self, tensors, program):
         self.tensors = tensors
+        self.program = weak(program)
         self.olds = []
         for t in tensors:
             old = t._value if t._value is not None else t._refresh()

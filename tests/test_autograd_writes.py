@@ -115,9 +115,151 @@ def threads_reach_one_leaf(t):
     return x.grad
 
 
+def _error(code):
+    try:
+        return code()
+    except RuntimeError as e:
+        return str(e)
+
+
+def written_since(t):
+    """Each of these is refused by PyTorch, or is not, in its own words."""
+    found = []
+
+    def attempt(code):
+        x, w = t.ones(2, 3, requires_grad=True), t.ones(2, 3, requires_grad=True)
+        found.append(_error(lambda: code(x, w)))
+
+    def operand(x, w):
+        y = x * 2
+        z = y * w
+        y.add_(1)
+        z.sum().backward()
+
+    def leaf(x, w):
+        z = x * w
+        with t.no_grad():
+            w.add_(1)
+        z.sum().backward()
+
+    def plain(x, w):
+        c = t.ones(2, 3)
+        z = x * c
+        c[0] = 3
+        z.sum().backward()
+
+    def result(x, w):
+        z = x.exp()
+        z.add_(1)
+        z.sum().backward()
+
+    def own_result(x, w):
+        x.clone().exp_().sum().backward()
+        return x.grad.sum().item()
+
+    def itself(x, w):
+        y = w * 2
+        s = y * y
+        y *= w
+        s.sum().backward()
+
+    def base_of_a_view(x, w):
+        y = x.clone()
+        v = y[0]
+        s = v * v
+        y.add_(1)
+        s.sum().backward()
+
+    def another_view(x, w):
+        y = x.clone()
+        s = y.exp2() * y
+        y.view(-1)[1:].zero_()
+        return _error(lambda: s.sum().backward()).partition(", which")[0]  # PyTorch names a node of its own
+
+    def index(x, w):
+        i = t.tensor([0, 1])
+        s = x[i]
+        i.add_(0)
+        s.sum().backward()
+
+    def detached(x, w):
+        y = x * 1
+        s = y**2
+        y.detach().mul_(1)
+        s.sum().backward()
+
+    def data(x, w):
+        y = x * 1
+        s = y**2
+        y.data.mul_(1)
+        s.sum().backward()
+        return x.grad.sum().item()
+
+    def not_saved(x, w):
+        y = x * 1
+        s = y + w
+        y.mul_(2)
+        s.sum().backward()
+        return x.grad.sum().item()
+
+    def optimizer(x, w):
+        p = t.nn.Parameter(t.ones(2, 3))
+        s = (p * (x * 1)).sum()
+        s.backward(retain_graph=True)
+        t.optim.SGD([p], 0.1).step()
+        s.backward()
+
+    def read_first(x, w):
+        z = (x * w).sum()
+        z.item()
+        with t.no_grad():
+            x.mul_(2)
+        z.backward()
+
+    def running_statistics(x, w):
+        bn = t.nn.BatchNorm1d(3)
+        s = bn(x).sum() + bn(w * 2).pow(2).sum()
+        s.backward()
+        return bn.num_batches_tracked.item()
+
+    def allowed(x, w):
+        with t.autograd.graph.allow_mutation_on_saved_tensors():
+            z = x.clone()
+            s = z.sin()
+            z.mul_(3)
+            s.sum().backward()
+        return x.grad.sum().item()
+
+    for code in (operand, leaf, plain, result, own_result, itself, base_of_a_view, another_view, index, detached, data,
+                 not_saved, optimizer, read_first, running_statistics, allowed):  # fmt: skip
+        attempt(code)
+    return found
+
+
+def versions(t):
+    x = t.zeros(4)
+    found = [x._version]
+    x.add_(1)
+    v = x.view(2, 2)
+    v[0] = 5
+    found += [x._version, v._version, x.detach()._version, x.clone()._version]
+    x.data.add_(1)
+    found += [x._version, x.data._version]
+    t.autograd.graph.increment_version(x)
+    t.autograd.graph.increment_version([x, v])
+    found += [x._version, v._version]
+    with t.no_grad():
+        x.zero_()
+    t.add(x, 1, out=x)
+    x.copy_(t.ones(4))
+    return found, x._version
+
+
 @pytest.mark.parametrize(
     "code",
     [
+        written_since,
+        versions,
         create_graph_through_a_launched_gradient,
         penalty_after_a_read,
         function_that_writes_to_views,

@@ -9,13 +9,15 @@ import contextlib
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from funcgrad import _views
 from funcgrad._errors import unsupported
 from funcgrad._tensor import Tensor, wrap
+from funcgrad.engine import saved
 from funcgrad.engine.backward import Seam
-from funcgrad.engine.state import Program
+from funcgrad.engine.state import Program, state
 from funcgrad.engine.structure import Entry, maker, position
 from funcgrad.engine.values import Freed, Leaf, Origin, Ref, Value
 from funcgrad.utils.hooks import RemovableHandle
@@ -441,9 +443,24 @@ class save_on_cpu(contextlib.nullcontext):
 
 @contextlib.contextmanager
 def allow_mutation_on_saved_tensors():
-    """Accepted: recorded values never change, so a write after an op is always allowed."""
-    yield None
+    """Inside, tensors that backward needs again may be written: recorded values never change.
+
+    Raises:
+        RuntimeError: inside another one.
+    """
+    if state.allows_writes:
+        raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+    state.allows_writes = True
+    try:
+        yield None
+    finally:
+        state.allows_writes = False
 
 
-def increment_version(tensor) -> None:
-    """Accepted: see `allow_mutation_on_saved_tensors`."""
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
+    """Count a write to the memory of `tensor` (or of each of several) that funcgrad did not see."""
+    for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
+        _views.count_write(t, t._read(), 1 << 60)
+
+
+saved.node_name = _name

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from funcgrad.engine import anomaly, bounds, dependence
+from funcgrad.engine import anomaly, bounds, dependence, saved
 from funcgrad.engine.launch import launch
 from funcgrad.engine.record import add_input, new_values, record, user_site
 from funcgrad.engine.slices import Slice
@@ -100,6 +100,8 @@ def straight(root: Value, retain: bool) -> list[tuple[Leaf, Value]] | None:
     node = program.node.children.get(key)
     if node is None:
         node = _new_region(program, key, (root.ref.index,), (None,), (), None, -1, False, retain)
+    if program.writes:
+        saved.refuse_written(program.node.path(), node.entry.vjp, program.writes)
     edges, frontier = program.edges, node.entry.vjp.frontier
     for slot in frontier:
         if slot in edges and edges[slot].__class__ is not Leaf:
@@ -186,7 +188,7 @@ class Sweep:
             return
         saving = [p for p in executable.retains if executable.path[p].op.saves]
         if saving and program.freed.issuperset(saving):
-            program.residuals = program.executable = program.arrays = None
+            program.residuals = program.executable = program.arrays = program.seen = program.places = None
 
     def _at_node(self, program, seam: Seam, flowing: dict) -> None:
         """Carry cotangents through one entry alone, for hooks that see what goes in and what comes out."""
@@ -271,6 +273,8 @@ class Sweep:
         if node is None:
             made = (roots, cotangents, captures, targets, low, tracked, self.retain, self.batch)
             node = _new_region(program, key, *made)
+        if program.writes:
+            saved.refuse_written(program.node.path(), node.entry.vjp, program.writes)
         program.node = node
         if not self.retain:
             program.limit = 0  # see the note on when to launch in `state`
@@ -282,6 +286,8 @@ class Sweep:
         roots = tuple(sorted(flowing))
         op, slice_ = program.executable.pull(roots, captures, targets, low, self.batch)
         _refuse_freed(program.executable.path, slice_, program.freed)
+        if program.writes:
+            saved.refuse_written(program.executable.path, slice_, program.writes)
         if not slice_.results:
             return [], slice_
         residuals = program.residuals

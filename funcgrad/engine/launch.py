@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 
 import jax
 import numpy as np
@@ -213,7 +214,8 @@ def _commit(program: Program, executable: Executable, outputs: list, residuals: 
         device = executable.device
         program.residuals = [Value(a, aval_of(a.shape, a.dtype, device)) for a in residuals]
         program.freed = program.node.freed
-        program.slots = None
+        program.seen, program.slots = slots, None
+        state.retained.append(weakref.ref(program))
     else:
         program.slots = program.arrays = None
 

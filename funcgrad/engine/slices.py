@@ -18,6 +18,7 @@ class Slice:
         results: slots whose cotangents are asked for: captured ones first, then the frontier (leaves, results of
             earlier programs, slots below the seam at `low`).
         reads: every slot that recomputing the slice needs from outside it.
+        needs: what its ops saved (`saved.needs`), once somebody asks.
         targets: the slots that gradients must lead to; None for all.
         batch: how many cotangents each root is given, stacked along a new first axis; 0 for a single one.
     """
@@ -28,6 +29,7 @@ class Slice:
         "captures",
         "entries",
         "frontier",
+        "needs",
         "reads",
         "roots",
         "swept",
@@ -38,6 +40,7 @@ class Slice:
     def __init__(self, path, roots, captures, targets, low: int, batch: int = 0):
         self.roots = roots
         self.targets = targets
+        self.needs = None
         self.batch = batch
         self.watched = False  # whether its gradients are looked at for NaN
         makers = {e.first + i: p for p, e in enumerate(path) for i in range(len(e.outs))}

@@ -26,6 +26,8 @@ class Program:
         limit: at how many entries recording asks whether to launch.
         seams: slots where Python code takes part in backward (hooks, user Functions).
         pins: sets of slots that a backward() in progress will still start from.
+        writes: notes of the slots that in-place ops made outdated (see `saved`).
+        seen, places: of a launched program that may still be differentiated: its slots' values, and where each stands.
         journal: how to undo what handles were made to hold, should the launch fail.
         nested: for a program recorded inside another, the `nested.Nested` that will enter it there.
     """
@@ -46,11 +48,14 @@ class Program:
         "nested",
         "node",
         "pins",
+        "places",
         "residuals",
         "seams",
+        "seen",
         "serial",
         "slots",
         "traced",
+        "writes",
     )
     count = 0
 
@@ -69,6 +74,8 @@ class Program:
         self.limit = CAP
         self.pins = []
         self.journal = []
+        self.writes = []
+        self.seen = self.places = None
         self.traced = False
         self.executable = None
         self.residuals = None
@@ -88,6 +95,8 @@ class _State(threading.local):
         self.grad = True
         self.inference = False
         self.capture = None
+        self.allows_writes = False  # to what backward needs again
+        self.retained: list = []  # weak references to launched programs that may still be differentiated
         self.tangents = 0  # levels of forward mode, which gradient modes do not switch off
         self.transforms = 0  # transforms of ``torch.func`` under way
 
