@@ -117,3 +117,30 @@ def test_ranked_integers():
     np.testing.assert_array_equal(a, b)
     (a,), (b,) = _both(lambda t, x: x.median(1).indices, x, gradients=False)
     np.testing.assert_array_equal(a, b)
+
+
+def _norm(t, x, w, b):
+    return t.nn.functional.layer_norm(x, (256,), w, b)
+
+
+def _slope_of_norm(t, x, w, b):
+    (g,) = t.autograd.grad((_norm(t, x, w, b) ** 2).sum(), x, create_graph=True)
+    return g + 0 * (w + b)
+
+
+@pytest.mark.parametrize("function", [_norm, _slope_of_norm])
+def test_layer_norm(function):
+    arrays = _numbers(0, 4, 256, 256, shift=1.0), _numbers(1, 256), _numbers(2, 256)
+    for a, b in zip(*_both(function, *arrays)):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * max(1, np.abs(b).max()))
+
+
+def test_layer_norm_forward_mode_and_vmap():
+    import jax
+
+    x, t = _numbers(0, 1024, 256), _numbers(1, 1024, 256)
+    norm = funcgrad.ops.find("nn.functional.layer_norm")
+    forward = jax.jit(lambda x, t: jax.jvp(lambda x: norm(x, (256,)), (x,), (t,))[1])(x, t)
+    backward = jax.vjp(lambda x: norm(x, (256,)), x)[1](t)[0]  # the derivative is symmetric
+    np.testing.assert_allclose(forward, backward, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(jax.vmap(lambda x: norm(x, (256,)))(np.stack([x, t]))[1], norm(t, (256,)), atol=1e-5)

@@ -9,15 +9,19 @@ where the mean is large.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from funcgrad import _dtypes, _errors
-from funcgrad.ops._elementwise import HALVES
+from funcgrad.ops._elementwise import HALVES, vectorized
 from funcgrad.ops._number import Array, Scalar, as_array, cast
 from funcgrad.ops._sizes import as_tuple, brackets
+
+_LARGE = 2**18
 
 # -- what all share ---------------------------------------------------------------------------------------------------
 
@@ -52,6 +56,30 @@ def _moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
 def _scaled(x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None) -> Array:
     out = (x - mean) * (rstd if weight is None else rstd * weight)
     return out if bias is None else out + bias
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _standardized(rows: Array, eps: float) -> Array:
+    """``(x - mean) / sqrt(var + eps)`` of each row of a large matrix.
+
+    In this form of its derivative XLA merges neither the two sums of a row (0.5 ms for 4096 x 256, apart 0.3) nor their
+    results into the loop over the elements: layer_norm with its gradients 1.0 ms, without it 1.9, PyTorch 0.8.
+    """
+    mean, var = _moments(rows, (1,))
+    return (rows - mean) * jax.lax.rsqrt(var + eps)
+
+
+@_standardized.defjvp
+def _(eps, primals, tangents):
+    (x,), (t,) = primals, tangents
+    mean, var = _moments(x, (1,))
+    mean, rstd = jax.lax.optimization_barrier((mean, jax.lax.rsqrt(var + eps)))
+    y = jax.lax.optimization_barrier((x - mean) * rstd)
+    t = vectorized(t)
+    products = jax.lax.optimization_barrier(vectorized(y * t))
+    sums = jnp.stack([jnp.sum(t, 1, dtype=t.dtype), jnp.sum(products, 1, dtype=t.dtype)], 1)
+    means = jax.lax.optimization_barrier(sums * (rstd / np.asarray(x.shape[1], x.dtype)))
+    return y, vectorized(jax.lax.optimization_barrier(rstd * t - means[:, :1] - y * means[:, 1:]))
 
 
 def _by_channel(parameter: Array | None, ndim: int) -> Array | None:
@@ -326,20 +354,29 @@ def layer_norm(
         >>> layer_norm(jnp.array([[1.0, 3.0]]), (2,), eps=0.0)
         Array([[-1.,  1.]], dtype=float32)
     """
-    return native_layer_norm(input, normalized_shape, weight, bias, eps)[0]
+    if input.size < _LARGE or jax.default_backend() != "cpu":
+        return native_layer_norm(input, normalized_shape, weight, bias, eps)[0]
+    shape = _checked_layer_norm(input, normalized_shape, weight, bias)
+    x, weight, bias = _wide(input, weight, bias)
+    out = _standardized(x.reshape(-1, math.prod(shape)), eps).reshape(x.shape)
+    out = out if weight is None else out * weight
+    return cast(out if bias is None else out + bias, input.dtype)
+
+
+def _checked_layer_norm(input: Array, normalized_shape, weight, bias) -> tuple[int, ...]:
+    shape = _check_normalized_shape(input, normalized_shape, weight, bias, "layer_norm")
+    _check_parameter_dtypes(input, weight, bias)
+    _errors.check_dtype("LayerNormKernelImpl", _dtypes.to_dtype(input.dtype), "hf")
+    return shape
 
 
 def native_layer_norm(
     input: Array, normalized_shape, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
     """`layer_norm` with the mean and the reciprocal deviation it used, of size 1 in the normalised dimensions."""
-    shape = _check_normalized_shape(input, normalized_shape, weight, bias, "layer_norm")
-    _check_parameter_dtypes(input, weight, bias)
-    _errors.check_dtype("LayerNormKernelImpl", _dtypes.to_dtype(input.dtype), "hf")
+    shape = _checked_layer_norm(input, normalized_shape, weight, bias)
     dtype = _stats_dtype(input, weight, bias)
     x, weight, bias = _wide(input, weight, bias)
-    # Plain form: 0.55 ms with its gradient for 1024 x 256; by means as dots 0.58, by a hand-written derivative 0.49
-    # (but 2.4 against 1.2 for 1024 x 768).
     mean, var = _moments(x, tuple(range(input.ndim - len(shape), input.ndim)))
     rstd = jax.lax.rsqrt(var + eps)
     out = (x - mean) * rstd
