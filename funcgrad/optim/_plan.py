@@ -7,6 +7,7 @@ program. Where PyTorch keeps no count (SGD), a parameter's first step has age 0 
 
 from __future__ import annotations
 
+from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -65,9 +66,9 @@ class Plan:
             return False
         if self.mark is None:
             return True
-        if not all(map(is_, [state[p] for p in params], self.entries)):
+        if not all(map(is_, map(state.__getitem__, params), self.entries)):
             return False
-        return all([cohort.holds(self.mark) for cohort in self.cohorts])
+        return all([cohort.holds() for cohort in self.cohorts])
 
 
 def make_states(optimizer, group: dict[str, Any], rule: Rule, params: list[Tensor]) -> None:
@@ -122,34 +123,27 @@ class Cohort:
         self.packed = tuple(tuple(place[id(p)] for p in pack.params) for pack in packs)
         inside = {i for pack in self.packed for i in pack}
         self.loose = [i for i in range(len(self.params)) if i not in inside]
-        self.loose_entries = [self.entries[i] for i in self.loose] if self.entries else []
+        self.rows = [[self.entries[i].get(name) for i in self.loose] for name in self.rule.names]
+        for i, row in enumerate(self.rows):
+            row += [pack.tensors[i] for pack in packs]
+        self.states = [t for row in self.rows for t in row if t is not None]
+        self.seen = list(chain.from_iterable(map(dict.values, self.entries)))
 
-    def holds(self, mark: str) -> bool:
-        """Whether no entry of the state was removed, and no count seen or replaced."""
-        if self.clock.looked_at or not all([pack.holds() for pack in self.packs]):
+    def holds(self) -> bool:
+        """Whether nothing was removed from the state or replaced there, and no count seen."""
+        if self.clock.looked_at or sum(map(len, self.entries)) != len(self.seen):
             return False
-        if self.steps:
-            return all(map(is_, [entry.get(mark) for entry in self.entries], self.steps))
-        return all([mark in entry for entry in self.entries])
+        return all(map(is_, chain.from_iterable(map(dict.values, self.entries)), self.seen))
 
     def record(self, optimizer, group: dict[str, Any], numbers: list[float], tensors: list[Tensor]) -> None:
         """Record one step; if the optimizer's `_unless` is true (a tensor), it will leave everything as it is."""
         unless = [] if optimizer._unless is None else [optimizer._unless]
-        rule, params = self.rule, self.params
-        if rule.uniform:
-            rows = [[entry[name] for entry in self.loose_entries] for name in rule.names]
-            for i, row in enumerate(rows):
-                row += [pack.tensors[i] for pack in self.packs]
-            states = [t for row in rows for t in row]
-        else:
-            rows = [[entry.get(name) for entry in self.entries] for name in rule.names]
-            states = [t for row in rows for t in row if t is not None]
+        rule, params, rows, states = self.rule, self.params, self.rows, self.states
         grads = [p._grad for p in params]
         if not HANDLES.issuperset(map(type, grads)):
             grads = optimizer._dense(grads)
         numbers = [self.clock.now(), *numbers]
         args = (params, grads, rows, numbers, tensors, unless, self.packed)
-        targets = params + states
         if thread.grad:
             values, way = record(rule.op, args)[0], None
         else:
@@ -158,7 +152,7 @@ class Cohort:
             if unless:  # whether the step counts is known afterwards: a replay could not say it
                 thread.capture.reusable = False
             later(float, len(numbers), _Again(self, optimizer, group))
-        _views.replace_all(targets, values, self._positions(way) if way else None)
+        _views.replace_all([*params, *states], values, self._positions(way) if way else None)
         self.advance(optimizer._unless)
 
     def _positions(self, way) -> list[int] | None:

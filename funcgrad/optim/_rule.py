@@ -36,7 +36,6 @@ class Rule:
             recorded; `unless` may hold an array that is true if the step is to be skipped, `packs` says which
             parameters' states come in one array, after the others (see `_packs`).
         names: the state's tensors, in the order the op takes and returns them.
-        uniform: whether every parameter has all of these.
         elementwise: whether every element of a parameter is stepped on its own, with a state of its own.
     """
 
@@ -49,7 +48,7 @@ class Rule:
         skeleton = _parts(cls.transformation(self._plain(group, look=False)).init(cls.probes))[0]
         self.names = tuple(name for part in skeleton for name in part if name != "step")
         rows = [part[name] for part in skeleton for name in part if name != "step"]
-        self.uniform = uniform = all(len(row) == len(cls.probes) and all(x is not None for x in row) for row in rows)
+        uniform = all(len(row) == len(cls.probes) and all(x is not None for x in row) for row in rows)
         self.elementwise = cls.elementwise and uniform and bool(self.names)
 
     def initial(self, group: dict[str, Any], params: list[Tensor]) -> list[dict[str, np.ndarray]]:
