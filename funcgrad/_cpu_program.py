@@ -8,6 +8,7 @@ NOTE: [XLA as a compiler for sequential loops]
 
 from __future__ import annotations
 
+import functools
 import os
 
 import jax
@@ -74,6 +75,7 @@ class CpuProgram:
             with jax.enable_x64(True):
                 return program(*arguments)
 
+        @functools.lru_cache(maxsize=64, typed=True)
         def placed(x):
             """An argument of many runs: handing over a NumPy array takes 20 us."""
             with jax.enable_x64(True), jax.ensure_compile_time_eval():

@@ -120,7 +120,7 @@ BULK = {  # draws that have a compiled form
 @pytest.fixture
 def compiled_at_once(monkeypatch):
     """The programs that bulk draws compile once they are worth it, from the first draw on."""
-    programs = [b._program for b in Bulk.all] + [_mt19937_blocks._program]
+    programs = [p for b in Bulk.all for p in (b._program, b._few) if p] + [_mt19937_blocks._program]
     for program in programs:
         monkeypatch.setattr(program, "_worth", 0)
     return programs
@@ -132,7 +132,7 @@ def test_compiled_forms(compiled_at_once, rng_seed):
     torch.manual_seed(rng_seed)
     funcgrad.manual_seed(rng_seed)
     for draw in rng.permutation(3 * list(BULK)):
-        n = int(rng.choice([40, 8112, 64896, 64897, 130000 + rng.integers(9999)]))
+        n = int(rng.choice([40, 1000, 8112, 64896, 64897, 130000 + rng.integers(9999)]))
         theirs, ours = BULK[draw](torch, n), BULK[draw](funcgrad, n)
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=f"{draw} of {n}")
         np.testing.assert_array_equal(funcgrad.get_rng_state().numpy(), torch.get_rng_state().numpy(), err_msg=draw)

@@ -197,7 +197,7 @@ def _joined(*halves):
 # -- both -------------------------------------------------------------------------------------------------------------
 
 
-def _in_bulk(kind, pairs, xla_pairs, uniforms, xla_uniforms, words: int) -> _bulk.Bulk:
+def _in_bulk(kind, pairs, xla_pairs, uniforms, xla_uniforms, words: int, worth_few=None) -> _bulk.Bulk:
     def plain(engine, n, mean, std, ones):
         source = uniforms(engine, n).reshape(-1, 2, 8)
         halves = pairs(source[:, 0], source[:, 1], mean, std)
@@ -207,11 +207,11 @@ def _in_bulk(kind, pairs, xla_pairs, uniforms, xla_uniforms, words: int) -> _bul
         halves = _split(xla_uniforms(source).reshape(-1, 16))
         return _joined(*xla_pairs(*halves, mean, std, ones)).reshape(-1)
 
-    return _bulk.Bulk(plain, transform, words, (kind(0.3), kind(1.7), ONES), worth=1 << 17)
+    return _bulk.Bulk(plain, transform, words, (kind(0.3), kind(1.7), ONES), worth=1 << 17, worth_few=worth_few)
 
 
 ONES = u4(0xFFFFFFFF)
 BULK = {
-    f4: _in_bulk(f4, _pairs32, _xla32, lambda engine, n: engine.take(n), lambda words: words, 1),
+    f4: _in_bulk(f4, _pairs32, _xla32, lambda engine, n: engine.take(n), lambda words: words, 1, worth_few=1 << 10),
     f8: _in_bulk(f8, _pairs64, _xla64, _stream.unit_doubles, _bulk.unit_doubles, 2),
 }

@@ -15,6 +15,7 @@ from ._stream import CHUNK
 
 GROUP = 32  # words that every transform can take together: sixteen elements of two words
 LEAST = CHUNK // 8  # words that a run is worth
+FEW = 2048  # elements
 OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # a fifth less time for normals, where the CPU has it
 
 
@@ -27,11 +28,12 @@ class Bulk:
         words: the number of words for each element.
         parameters: typical parameters, with which the two forms are compared.
         worth: elements in this process at which compiling (0.3 s) starts to pay.
+        worth_few: calls for few elements at which compiling the transform for those starts to pay, if ever.
     """
 
     all: ClassVar[list[Bulk]] = []
 
-    def __init__(self, plain, transform, words: int, parameters: tuple, worth: int):
+    def __init__(self, plain, transform, words: int, parameters: tuple, worth: int, worth_few: int | None = None):
         self.plain, self.words = plain, words
         self.all.append(self)
         self._parameters = parameters
@@ -44,6 +46,8 @@ class Bulk:
 
         arguments = [((BLOCK + GROUP + 1,), np.uint32), ((), np.int32)]
         arguments += [((), p.dtype) for p in parameters]
+        few = [((FEW * words,), np.uint32), *arguments[2:]]
+        self._few = worth_few and CpuProgram(transform, few, worth_few, self._same_few, OPTIONS)
         self._program = CpuProgram(function, arguments, worth, self._same, OPTIONS)
 
     def fill(self, engine, out: np.ndarray, *parameters) -> None:
@@ -57,10 +61,19 @@ class Bulk:
         self._plainly(engine, out[done:], parameters)
 
     def _plainly(self, engine, out: np.ndarray, parameters) -> None:
-        step = CHUNK // self.words
+        step = FEW if self._few and self._few.compiled else CHUNK // self.words
         for start in range(0, len(out), step):
             piece = out[start : start + step]
-            piece[:] = self.plain(engine, len(piece), *parameters)
+            piece[:] = self.some(engine, len(piece), *parameters)
+
+    def some(self, engine, n: int, *parameters) -> np.ndarray:
+        """The next `n` elements, whole groups of words."""
+        run = self._few.after(1) if self._few and n <= FEW else None
+        if run is None:
+            return self.plain(engine, n, *parameters)
+        words = np.zeros(FEW * self.words, np.uint32)
+        words[: n * self.words] = engine.take(n * self.words)
+        return np.asarray(run(words, *map(run.placed, parameters)))[:n]
 
     def _run(self, run, engine, out: np.ndarray, parameters) -> int:
         """Fill all but a small rest; returns how many elements."""
@@ -89,6 +102,10 @@ class Bulk:
         got = np.empty(LEAST, want.dtype)
         self._run(run, Engine(5), got, self._parameters)
         return np.array_equal(got[: len(want)], want)
+
+    def _same_few(self, run) -> bool:
+        got = np.asarray(run(Engine(5).take(FEW * self.words), *self._parameters))
+        return np.array_equal(got, self.plain(Engine(5), FEW, *self._parameters))
 
 
 def _store(waiting) -> None:

@@ -63,6 +63,8 @@ def standard_normals(engine, n: int, exact: bool) -> np.ndarray:
 
     `exact` asks for the C library's last digit in all of them; the kept one has it always.
     """
+    if n < VECTOR:
+        return np.array(_few_normals(engine, n))
     out = np.empty(n)
     held = int(n > 0 and engine.normal is not None)
     if held:
@@ -79,6 +81,21 @@ def standard_normals(engine, n: int, exact: bool) -> np.ndarray:
     return out
 
 
+def _few_normals(engine, n: int) -> list[float]:
+    """The same by Python's numbers, which for a few of them takes a fifth of the time."""
+    made = []
+    if n and engine.normal is not None:
+        made, engine.normal = [engine.normal], None
+    words = engine.take(4 * ((n - len(made) + 1) // 2)).tolist()
+    unit = [((high << 32 | low) & ((1 << 53) - 1)) * 2.0**-53 for high, low in zip(words[::2], words[1::2])]
+    for u, v in zip(unit[::2], unit[1::2]):
+        radius, angle = math.sqrt(-2.0 * math.log1p(-v)), 2 * math.pi * u
+        made += radius * math.cos(angle), radius * math.sin(angle)
+    if len(made) > n:
+        engine.normal = made.pop()
+    return made
+
+
 # -- by blocks --------------------------------------------------------------------------------------------------------
 
 
@@ -91,7 +108,7 @@ def _filled(engine, n: int, dtype, mean: float, std: float) -> np.ndarray:
     if rest:
         if dtype.itemsize != 2:  # the 16-bit types draw block by block and never reach the incomplete one
             engine.words(rest * transform.words)
-        out[n - VECTOR :] = transform.plain(engine, VECTOR, *parameters)
+        out[n - VECTOR :] = transform.some(engine, VECTOR, *parameters)
     return out
 
 
