@@ -83,6 +83,7 @@ from funcgrad._import_hook import install as install  # noqa: E402
 from funcgrad._import_hook import uninstall as uninstall  # noqa: E402
 from funcgrad._malloc import keep_freed_memory as keep_freed_memory  # noqa: E402
 from funcgrad._tensor_str import set_printoptions as set_printoptions  # noqa: E402
+from funcgrad.amp import GradScaler as GradScaler  # noqa: E402
 from funcgrad.amp import autocast as autocast  # noqa: E402
 from funcgrad.serialization import load as load  # noqa: E402
 from funcgrad.serialization import save as save  # noqa: E402
@@ -95,7 +96,7 @@ _here.update(storage.install() | _rare_methods.install() | _plain_names.public()
 
 _LATER = frozenset(
     "distributions quasirandom testing jit onnx distributed multiprocessing compiler futures overrides hub library types "
-    "return_types sparse mps xpu mtia accelerator __config__ __future__".split()
+    "return_types sparse mps xpu mtia accelerator __config__ __future__ _utils".split()
 )
 
 

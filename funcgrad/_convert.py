@@ -64,7 +64,7 @@ def type_(self: Tensor, dtype=None, non_blocking=False, **kwargs):
     if isinstance(dtype, str):
         dtype = _by_type_name(dtype)
     elif not isinstance(dtype, _dtypes.dtype):
-        dtype = dtype.dtype
+        dtype = _dtypes.default_dtype() if dtype is Tensor else dtype.dtype
     return self.to(dtype)
 
 

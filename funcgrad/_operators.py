@@ -340,7 +340,13 @@ def _form_of(made: Op):
 
 
 class _Attribute(property):
-    """``x.T``; ``Tensor.T(x)`` works too, as an op's other methods do."""
+    """``x.T``; ``Tensor.T(x)`` works too, as an op's other methods do, and ``x.real = y`` writes."""
+
+    def __set__(self, tensor: Tensor, value) -> None:
+        if self.fget.__name__ not in ("real", "imag"):
+            raise AttributeError(f"attribute '{self.fget.__name__}' of 'Tensor' objects is not writable")
+        part = self.fget(tensor)
+        part.copy_(value) if isinstance(value, Tensor) else part.fill_(value)
 
     def __call__(self, tensor: Tensor):
         return self.fget(tensor)

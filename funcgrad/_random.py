@@ -313,16 +313,18 @@ def bernoulli_(self: Tensor, p=0.5, *, generator=None) -> Tensor:
     return _fill(self, generator, lambda e, shape, rows: _draws.bernoulli(e, shape, d, float(p)))
 
 
-def _filler(name: str, draw, doc: str):
-    def fill(self: Tensor, *args, generator=None) -> Tensor:
+def _filler(name: str, draw, doc: str, renamed: str = ""):
+    def fill(self: Tensor, *args, generator=None, **named) -> Tensor:
         d = self.dtype
-        return _fill(self, generator, lambda e, shape, rows: draw(e, shape, d, *args))
+        if renamed in named:
+            args = (named.pop(renamed),)
+        return _fill(self, generator, lambda e, shape, rows: draw(e, shape, d, *args, **named))
 
     fill.__name__, fill.__doc__ = name, doc
     return fill
 
 
-exponential_ = _filler("exponential_", _draws.exponential, "Fill with exponential numbers of rate `lambd`.")
+exponential_ = _filler("exponential_", _draws.exponential, "Fill with exponential numbers of rate `lambd`.", "lambd")
 cauchy_ = _filler("cauchy_", _draws.cauchy, "Fill with Cauchy numbers of a median and a scale.")
 geometric_ = _filler("geometric_", _draws.geometric, "Fill with geometric counts of success probability `p`.")
 log_normal_ = _filler("log_normal_", _draws.log_normal, "Fill with log-normal numbers.")

@@ -342,6 +342,12 @@ class Tensor(Handle):
 
     __str__ = __repr__
 
+    def __copy__(self) -> Tensor:
+        """Another tensor that shares the memory."""
+        if self.requires_grad or type(self) is not Tensor:
+            return _rebuild(*self.__reduce_ex__(4)[1])
+        return self.detach()
+
     def __deepcopy__(self, memo: dict) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError(

@@ -278,4 +278,5 @@ def install() -> dict:
     """Put the methods on Tensor; return the names of ``torch``."""
     Tensor.untyped_storage, Tensor.storage, Tensor.storage_type = untyped_storage, storage, storage_type
     Tensor._typed_storage = lambda self: TypedStorage(wrap_storage=UntypedStorage._of(self), dtype=self.dtype)
-    return {"UntypedStorage": UntypedStorage, "TypedStorage": TypedStorage, "is_storage": is_storage, **LEGACY}
+    named = {"UntypedStorage": UntypedStorage, "TypedStorage": TypedStorage, "Storage": LEGACY["FloatStorage"]}
+    return {**named, "is_storage": is_storage, **LEGACY}

@@ -1,6 +1,7 @@
 """What may stand beside a tensor, or be one where a number is meant: the same programs under both libraries."""
 
 import array
+import copy
 import operator
 
 import numpy as np
@@ -250,3 +251,58 @@ def test_small_disagreements():
     both(lambda torch: torch.abs(torch.tensor([3 + 4j]), out=torch.empty(1, dtype=torch.complex64)))
     both(lambda torch: torch.frexp(torch.ones(2), out=(torch.empty(2), torch.empty(2))))
     both(lambda torch: torch.testing.make_tensor(3, dtype=torch.uint8, device="cpu", low=-9, high=-5))
+
+
+def test_draws_by_keyword():
+    def program(torch):
+        torch.manual_seed(0)
+        made = [torch.empty(3).exponential_(lambd=2.0), torch.empty(3).cauchy_(median=2.0, sigma=0.5)]
+        made += [torch.empty(3).geometric_(p=0.5), torch.empty(3).log_normal_(0, std=1)]
+        return [*made, torch.empty(3).normal_(std=3), torch.empty(3).uniform_(to=3)]
+
+    both(program)
+
+
+def test_parts_of_complex_tensors_can_be_assigned():
+    def program(torch):
+        x, y = torch.zeros(2, dtype=torch.complex64), torch.zeros(2)
+        x.real, x.imag, y.real = torch.ones(2), 3, torch.ones(2)
+        return x, y
+
+    both(program)
+    both(lambda torch: setattr(torch.zeros(2), "imag", torch.ones(2)))
+
+
+@pytest.mark.parametrize("elements", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("mask", [[True, True, False], [[True], [False]]])
+def test_masked_scatter_wants_enough_elements(mask, elements):
+    def program(torch):
+        try:
+            filled = torch.zeros(2, 3).masked_scatter(torch.tensor(mask), torch.arange(1.0, elements + 1))
+            return filled.tolist()
+        except RuntimeError as e:
+            return str(e).partition(" (masked_scatter")[0]
+
+    both(program)
+
+
+def test_shallow_copies_share_memory():
+    def program(torch):
+        x, p = torch.zeros(2), torch.nn.Parameter(torch.zeros(2))
+        copy.copy(x).fill_(1)
+        return x, copy.copy(p), torch.ones(2).int().type(torch.Tensor)
+
+    both(program)
+
+
+def test_many_tensors_as_one():
+    def program(torch):
+        from importlib import import_module
+
+        utils = import_module(f"{torch.__name__}._utils")
+        parts = [torch.arange(3.0), torch.ones(2, 2)]
+        flat = utils._flatten_dense_tensors(parts)
+        return flat, utils._unflatten_dense_tensors(flat, parts), utils._element_size(torch.float64)
+
+    both(program)
+    both(lambda torch: torch.GradScaler is torch.amp.GradScaler)

@@ -46,3 +46,11 @@ class NonZero(Check):
     def bad(self, values):
         """Where `values` are zero."""
         return values == 0
+
+
+class Count(Check):
+    """A check that no more than `high` elements of a mask hold."""
+
+    def bad(self, values):
+        """Whether more are true."""
+        return values.sum() > self.high if values.size else values

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from funcgrad import _dtypes
-from funcgrad._errors import wrap_dim
-from funcgrad.ops._bounds import Check, NonZero
+from funcgrad._errors import broadcast_shapes, wrap_dim
+from funcgrad.ops._bounds import Check, Count, NonZero
 from funcgrad.ops._layout import takes_operand
 from funcgrad.ops.label_bounds import LABEL_BOUNDS
 from funcgrad.ops.number_bounds import NUMBER_BOUNDS, holds
@@ -146,8 +146,22 @@ def _rounded(input, other, *, rounding_mode=None) -> list[Check]:
     return [] if rounding_mode is None else _divided(input, other)
 
 
+def _masked_scatter(input, mask, source) -> list[Check]:
+    repeats = math.prod(broadcast_shapes(mask.shape, input.shape)) // max(math.prod(mask.shape), 1)
+    text = "Number of elements of source < number of ones in mask"
+    return [Count(mask, 0, math.prod(source.shape) / max(repeats, 1), lambda value: RuntimeError(text))]
+
+
+def _index_add(input, dim, index, *args, **kwargs) -> list[Check]:
+    if len(input.shape) < 2:
+        return [Check(index, 0, _size(input.shape, dim)[1], lambda value: IndexError("index out of range in self"))]
+    return _by_dimension(RuntimeError)(input, dim, index)
+
+
 INDEX_BOUNDS: dict[str, Callable[..., list[Check]]] = {
-    **dict.fromkeys(("gather", "scatter", "scatter_add", "scatter_reduce", "index_add"), _by_dimension(RuntimeError)),
+    **dict.fromkeys(("gather", "scatter", "scatter_add", "scatter_reduce"), _by_dimension(RuntimeError)),
+    "index_add": _index_add,
+    "masked_scatter": _masked_scatter,
     "index_copy": _by_dimension(IndexError, "index_copy_(): "),
     "index_fill": _index_fill,
     "index_select": _index_select,
