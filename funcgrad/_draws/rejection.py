@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from .. import _dtypes
-from . import _libm, _stream
+from . import _libm, _stream, _walks
 from ._stream import f4, f8
 
 _TINY = float(np.finfo(f8).tiny)
@@ -43,18 +43,20 @@ def standard_gamma(engine, alpha: np.ndarray) -> np.ndarray:
     """
     dtype = _dtypes.to_dtype(alpha.dtype)
     _require("gamma_cpu", dtype)
-    x = _gammas(engine, alpha.reshape(-1)).astype(alpha.dtype)
+    x = _gammas(engine, alpha.reshape(-1), alpha.dtype == f8).astype(alpha.dtype)
     return np.maximum(x, np.finfo(alpha.dtype).tiny).reshape(alpha.shape)
 
 
-def _gammas(engine, alpha: np.ndarray) -> np.ndarray:
-    """Float64 gammas; `alpha` decides in which type the parameters are computed."""
+def _gammas(engine, alpha: np.ndarray, exact: bool) -> np.ndarray:
+    """Float64 gammas; `alpha` decides in which type the parameters are computed, `exact` asks for the last digit."""
     kind = alpha.dtype.type
     with np.errstate(divide="ignore", invalid="ignore"):
         power = (kind(1) / alpha).astype(f8)
         raised = np.where(alpha < 1, alpha + kind(1), alpha)
         d = (raised - kind(f4(1) / f4(3))).astype(f8)
         c = 1.0 / np.sqrt(9.0 * d)
+    if not exact and (made := _walks.gammas(engine, alpha, power, d, c)) is not None:
+        return made
     uniform = _stream.one_by_one(engine, 3 * len(alpha)).__next__
     normal = functools.partial(_next_normal, engine, uniform)
     out = []
@@ -102,7 +104,7 @@ def dirichlet(engine, alpha: np.ndarray) -> np.ndarray:
         NotImplementedError: `alpha` is neither float32 nor float64.
     """
     _require("dirichlet", _dtypes.to_dtype(alpha.dtype))
-    gammas = np.maximum(_gammas(engine, alpha.astype(f8).reshape(-1)), _TINY).reshape(alpha.shape)
+    gammas = np.maximum(_gammas(engine, alpha.astype(f8).reshape(-1), alpha.dtype == f8), _TINY).reshape(alpha.shape)
     ratio = (gammas / _row_sums(gammas)[..., None]).astype(alpha.dtype)
     kind = alpha.dtype.type
     return np.minimum(np.nextafter(kind(1), kind(0)), np.maximum(np.finfo(alpha.dtype).tiny, ratio))
@@ -192,9 +194,12 @@ def poisson(engine, rate: np.ndarray) -> np.ndarray:
     """
     dtype = _dtypes.to_dtype(rate.dtype)
     _require("poisson_cpu", dtype, half=True)
-    rates = rate.astype(f8).reshape(-1).tolist()
-    if not all(r >= 0 for r in rates):
+    flat = rate.astype(f8).reshape(-1)
+    if not (flat >= 0).all():
         raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+    if np.isfinite(flat).all() and (made := _walks.poissons(engine, flat)) is not None:
+        return _stream.narrow(made, dtype).reshape(rate.shape)
+    rates = flat.tolist()
     uniform = _stream.one_by_one(engine, 2 * len(rates)).__next__
     out = [_poisson_large(uniform, *_poisson_setup(r)) if r >= 10 else _poisson_small(uniform, r) for r in rates]
     return _stream.narrow(np.array(out, f8), dtype).reshape(rate.shape)
