@@ -20,13 +20,15 @@ def into(op, result, out, args=(), kwargs=None):
             one, or gradients are being recorded.
     """
     _check_operands(op.name, out, args)
+    if op.name in ("nansum", "nanmean") and args[0].is_floating_point() and not out.is_floating_point():
+        raise NotImplementedError(f"\"nansum_cpu\" not implemented for '{out.dtype.scalar_name}'")
     if isinstance(out, tuple | list):
         for i, (r, o) in enumerate(zip(result, out, strict=True)):
             _into_one(op, r, o, {} if i else kwargs or {}, i)
         return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
     if not isinstance(out, Tensor):
         raise TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    return _into_one(op, result, out, kwargs or {})
+    return _into_one(op, result, out, kwargs or {}, name=_out_dtypes.acting(op.name, args, kwargs or {}))
 
 
 def _check_operands(name: str, out, args) -> None:
@@ -41,7 +43,7 @@ def _check_operands(name: str, out, args) -> None:
         )
 
 
-def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, place: int | None = None) -> Tensor:
+def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, place: int | None = None, name: str = "") -> Tensor:
     from funcgrad import _storage
     from funcgrad._operators import write
     from funcgrad._views import _replace
@@ -51,7 +53,8 @@ def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, place: int | None =
             f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
-    name = op.name if op.name not in ("max", "min") or place is not None else op.name + "imum"
+    name = name or op.name
+    name = name if name not in ("max", "min") or place is not None else name + "imum"
     name = "frexp.exponent" if name == "frexp" and place else name
     _out_dtypes.check(name, result.dtype, out.dtype, kwargs)
     quiet = op.name in _FILL_IN_ORDER

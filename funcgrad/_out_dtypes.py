@@ -11,7 +11,7 @@ _RULES = {
         permute_copy split_copy split_with_sizes_copy slice_scatter select_scatter diagonal_scatter gather index_copy
         index_add index_reduce sort scatter scatter_add scatter_reduce unbind_copy unfold_copy msort renorm squeeze_copy
         take_along_dim unsqueeze_copy transpose_copy tril triu log_softmax norm t_copy argmax argmin isin select_copy
-        slice_copy""",
+        slice_copy svd mean.dtype""",
     "Found dtype {have} but expected {want}": """
         abs absolute ceil conj_physical frac floor neg negative round sign sgn trunc fix bitwise_not""",
     "{op} does not support non-boolean outputs.": "signbit isposinf isneginf",
@@ -25,7 +25,8 @@ _RULES = {
     "take(): self and out expected to have the same dtype, but got self.dtype = {want} and out.dtype = {have}": "take",
     "{op}(): self and result must have the same scalar type": "masked_select index_select",
     "nan_to_num: dtype of out: {have} should be same as input: {want}": "nan_to_num",
-    "addmv input tensors must have the same dtype, but got {have}, {want}, and {want}": "mv matmul",
+    "addmv input tensors must have the same dtype, but got {have}, {want}, and {want}": "mv",
+    "linalg.matrix_norm expected out tensor dtype {want} but got: {have}": "norm.nuc",
     "expected scalar type '{want}' but got '{have}' for values output": "mode",
     "expected scalar_type {want} but found {have}": "cummax cummin diff logcumsumexp",
     "output values must be of same type as input": "kthvalue",
@@ -57,6 +58,12 @@ _CANNOT_CAST = {
     "diag": "diag: result type {want} can't be cast to the desired out= type {have}",
     "ldexp": "ldexp can't be cast to the desired output type {have}",
     "logsumexp": "logsumexp(): Expected floating point type for result tensor, but got: {have}",
+    "mean.all": "mean.dtype_out(): input types can't be cast to the desired output type {have}",
+    **dict.fromkeys(
+        ("max.all", "min.all"),
+        "Expected canCast( typeMetaToScalarType(self.dtype()), typeMetaToScalarType(out.dtype())) to be true, but got "
+        "false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)",
+    ),
     "mvlgamma": "mvlgamma: result type {want} can't be cast to the desired output type {want}",
 }
 COMPUTES_IN = {"sum", "prod", "nansum", "cumsum", "cumprod"}
@@ -67,6 +74,19 @@ READS_WHILE_WRITING = {
 }  # fmt: skip
 """Ops that refuse an `out` that is one of their operands."""
 _BYTES_OF_BOOLS = {"all", "any"}  # their result may be uint8
+
+
+def acting(name: str, args: tuple, kwargs: dict) -> str:
+    """The op or overload that PyTorch leaves the work to, whose rule and words are those of `name` for these operands."""
+    if name == "matmul":
+        return {(1, 1): "dot", (2, 1): "mv"}.get((args[0].ndim, args[1].ndim), "mm")
+    if name == "inner" and not (args[0].ndim and args[1].ndim):
+        return "mul"
+    if name == "mean" and kwargs.get("dtype") is not None:
+        return "mean.dtype"
+    if name in ("max", "min", "mean") and len(args) == 1 and not kwargs.keys() & {"dim", "other", "axis"}:
+        return name + ".all"
+    return "norm.nuc" if name == "norm" and "nuc" in args[1:2] else name
 
 
 def check(name: str, result: _dtypes.dtype, out: _dtypes.dtype, kwargs: dict) -> None:

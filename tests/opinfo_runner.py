@@ -47,7 +47,8 @@ def function_of(op):
     """funcgrad's function for an OpInfo entry."""
     if isinstance(op.op, types.FunctionType) and op.op.__module__.startswith("torch.testing"):
         f = op.op  # a lambda around torch.x: the same code, with another torch
-        made = types.FunctionType(f.__code__, {**f.__globals__, "torch": funcgrad}, "f", f.__defaults__, f.__closure__)
+        around = {**f.__globals__, "torch": funcgrad, "wrapper_set_seed": _seeded}
+        made = types.FunctionType(f.__code__, around, "f", f.__defaults__, f.__closure__)
         made.__kwdefaults__ = f.__kwdefaults__
         return made
     for path in (op.name, op.aten_name, f"Tensor.{op.name}"):
@@ -57,6 +58,12 @@ def function_of(op):
         if callable(found):
             return found
     raise NotImplementedError(f"torch.{op.name}")
+
+
+def _seeded(op, *args, **kwargs):
+    """What `wrapper_set_seed` of PyTorch's tests does, with funcgrad's generator."""
+    funcgrad.manual_seed(42)
+    return op(*args, **kwargs)
 
 
 def ours(x, memo: dict):
@@ -134,8 +141,11 @@ class Case:
         self.our_args, self.our_kwargs = ours(self.args, self.memo), ours(self.kwargs, self.memo)
 
     def results(self) -> tuple[list, list]:
-        """What both libraries give; PyTorch's numbers and shapes are checked."""
-        want = leaves(self.op(*self.args, **self.kwargs))
+        """What both libraries give, drawing from generators of the same seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)
+            want = leaves(self.op(*self.args, **self.kwargs))
+        funcgrad.manual_seed(1)
         got = leaves(self.function(*self.our_args, **self.our_kwargs))
         assert len(got) == len(want), f"{len(got)} results, PyTorch gives {len(want)}"
         return got, want

@@ -16,7 +16,6 @@ HALF_COMPLEX = "complex32 is a dtype of neither NumPy nor XLA"
 ATEN = "PyTorch's kernels under their internal names are not offered"
 LOST_DIGITS = "PyTorch takes its derivative as a difference of exponentials, which loses digits"
 GAUGE = "eigenvectors are determined up to a factor, and the samples' functions of them are not"
-OUT_TEXT = "an `out` of another dtype is refused in other words, or accepted"
 GAPS = {
     ("chalf", "values", None): HALF_COMPLEX,
     ("complex", "values", "float16"): HALF_COMPLEX,
@@ -40,15 +39,6 @@ GAPS = {
     ("linalg.eig", "values", None): GAUGE,
     ("matrix_exp", "values", "bfloat16"): "PyTorch overflows where the result is finite",
     ("matrix_exp", "values", "float16"): "PyTorch overflows where the result is finite",
-    ("svd", "forms", "float32"): OUT_TEXT,
-    ("norm.nuc", "forms", "float32"): OUT_TEXT,
-    ("matmul", "forms", "float32"): OUT_TEXT,
-    ("inner", "forms", "float32"): OUT_TEXT,
-    ("mean", "forms", "float32"): OUT_TEXT,
-    ("nanmean", "forms", "float32"): OUT_TEXT,
-    ("nansum", "forms", "float32"): OUT_TEXT,
-    ("max.reduction_no_dim", "forms", "float32"): OUT_TEXT,
-    ("min.reduction_no_dim", "forms", "float32"): OUT_TEXT,
     ("native_batch_norm", "forms", "float32"): "it has no out=",
     ("addbmm", "forms", "float32"): "PyTorch lets addbmm_ resize its operand",
     ("nn.functional.max_unpool1d", "jax", "float32"): "JAX cannot batch the scatter's linear_call",

@@ -95,6 +95,12 @@ def nanmean(input: Array, dim=None, keepdim=False, *, dtype=None) -> Array:
     d = dtype_of(input)
     if d.category < _dtypes.FLOATING:
         raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {d.scalar_name}")
+    wanted = d if dtype is None else _dtypes.to_dtype(dtype)
+    if wanted.category < _dtypes.FLOATING:
+        raise RuntimeError(
+            "nanmean(): could not infer output dtype. Optional dtype must be either a floating point or complex dtype. "
+            f"Got: {wanted.scalar_name}"
+        )
     axes = many_axes("nanmean", dim, input.ndim)
     summed = nansum(input, dim, keepdim, dtype=dtype)
     return summed / cast(total(cast(~jnp.isnan(input), _dtypes.int64), axes, keepdim), summed.dtype)
