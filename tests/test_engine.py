@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import funcgrad as torch
+from funcgrad.engine import explain
 from funcgrad.engine import launch as launching
 from funcgrad.engine.explain import compiles
 from funcgrad.engine.state import state
@@ -430,3 +431,23 @@ def test_a_compiled_function_tells_a_dictionary_from_keywords():
     one = torch.ones(2)
     for _ in range(3):
         assert total({"a": one}).tolist() == [2, 2] and total(a=one).tolist() == [3, 3]
+
+
+def test_a_compiled_step_returns_what_outlives_it_and_gives_its_parameters_away():
+    net = nn.Sequential(nn.Linear(4, 5), nn.Sigmoid(), nn.Linear(5, 2))  # a structure of this test's own
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+
+    @torch.compile
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.mse_loss(net(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for x, y in batches(4):
+        step(x, y).item()
+    step_program = explain._log[-1]
+    parameters = list(net.parameters())
+    assert len(step_program.outputs) == 2 * len(parameters) + 1  # parameters, gradients, the loss
+    assert len(step_program.donates) == len(parameters)
