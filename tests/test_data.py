@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from parity import both
 
 import funcgrad
 import funcgrad.utils.data
@@ -328,3 +329,43 @@ def test_longer_stream_warns():
     assert len(loader) == 2
     with pytest.warns(UserWarning, match="was reported to be 2 .* but [34] samples have been fetched"):
         list(loader)
+
+
+def test_a_loader_with_workers_goes_on_after_failing_batches():
+    def code(torch):
+        class Failing(torch.utils.data.Dataset):
+            def __len__(self):
+                return 11
+
+            def __getitem__(self, index):
+                if index % 3 == 0:
+                    raise NotImplementedError(index)
+                return index
+
+        found, loader = [], iter(torch.utils.data.DataLoader(Failing(), batch_size=2, num_workers=2))
+        while len(found) < 20:
+            try:
+                found.append(next(loader).tolist())
+            except NotImplementedError:
+                found.append("failed")
+            except StopIteration:
+                break
+        return found
+
+    both(code)
+
+
+def test_two_iterations_of_one_sampler_draw_when_they_begin():
+    def code(torch):
+        sampler = torch.utils.data.WeightedRandomSampler([0.1, 0.5, 0.4], 4)
+        first, second = iter(sampler), iter(sampler)
+        torch.manual_seed(0)
+        found = [next(first)]
+        torch.manual_seed(0)
+        return [*found, *second, *first]
+
+    both(code)
+
+
+def test_start_methods_are_checked():
+    both(lambda torch: torch.utils.data.DataLoader([1], num_workers=1, multiprocessing_context="bad"))

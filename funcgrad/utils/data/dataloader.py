@@ -6,6 +6,7 @@ Source: https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoad
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -132,6 +133,11 @@ class DataLoader(Generic[T_co]):
                 "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
                 f"num_workers={self.num_workers}"
             )
+        if isinstance(context, str) and context not in multiprocessing.get_all_start_methods():
+            raise ValueError(
+                "multiprocessing_context option should specify a valid start method in "
+                f"{multiprocessing.get_all_start_methods()!r}, but got multiprocessing_context={context!r}"
+            )
         if context is not None and not isinstance(context, str) and not hasattr(context, "Process"):
             raise TypeError(
                 "multiprocessing_context option should be a valid context object or a string specifying the start "
@@ -212,7 +218,7 @@ class _Batches:
         if loader._streams and loader._length_shown is not None and self._yielded > len(loader):
             warnings.warn(
                 f"Length of IterableDataset {loader.dataset} was reported to be {loader._length_shown} (when accessing "
-                f"len(dataloader)), but {self._yielded} samples have been fetched. ",
+                f"len(dataloader)), but {self._yielded} samples have been fetched. {_REPLICAS if self._workers else ''}",
                 stacklevel=2,
             )
         return batch
@@ -231,9 +237,18 @@ class _Batches:
             except StopIteration:
                 self._ready.appendleft(indices)
                 continue
+            except Exception:
+                self._take_indices()  # the loader goes on after a batch that failed
+                raise
             self._take_indices()
             return batch
         raise StopIteration
+
+
+_REPLICAS = (
+    "For multiprocessing data-loading, this could be caused by not properly configuring the IterableDataset replica at each "
+    "worker. Please see https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
+)
 
 
 def _check_workers(num_workers, timeout, prefetch_factor, persistent_workers) -> None:

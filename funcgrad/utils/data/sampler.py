@@ -122,7 +122,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        return iter(_draws.multinomial(self.weights, self.num_samples, self.replacement, self.generator))
+        yield from _draws.multinomial(self.weights, self.num_samples, self.replacement, self.generator)
 
     def __len__(self) -> int:
         return self.num_samples
