@@ -229,7 +229,11 @@ def creation_form(name: str):
             kwargs["dtype"] = dtype
         if name == "range":
             warnings.warn(_RANGE, UserWarning, stacklevel=2)
-        made = _operators.apply(_operators.op(name), args, {**kwargs, "device": device})
+        named = {**kwargs, "device": device}
+        try:
+            made = _operators.apply(_operators.op(name), args, named)
+        except _operators.Override:
+            made = _overridden(_operators.op(name), args, named)
         if out is not None:
             from funcgrad._out import into
 
@@ -239,6 +243,20 @@ def creation_form(name: str):
         return _requiring_grad(made) if requires_grad else made
 
     return _operators._named(form, _operators.op(name), name)
+
+
+def _overridden(op, args, kwargs) -> Tensor:
+    """A factory that was given NumPy's zero-dimensional arrays for numbers."""
+    plain = [_unwrapped(op.name, i, a) for i, a in enumerate(args)]
+    return _operators.apply(op, plain, {k: _unwrapped(op.name, 0, a) for k, a in kwargs.items()})
+
+
+def _unwrapped(name: str, i: int, a):
+    if isinstance(a, np.ndarray):
+        if a.ndim:
+            raise TypeError(f"{name}(): argument 'size' (position {i + 1}) must be tuple of ints, not numpy.ndarray")
+        return a.item()
+    return type(a)(_unwrapped(name, i, x) for x in a) if type(a) in (tuple, list) else a
 
 
 def like_form(name: str):

@@ -169,7 +169,7 @@ FUNCTIONS_IN_PLACE = {
 }  # fmt: skip
 PROPERTIES = {"T", "mT", "mH", "H", "real", "imag"}
 NOT_DIFFERENTIABLE = {
-    "zeros_like", "ones_like", "full_like", "empty_like", "detach", "heaviside", "isclose", "histc",
+    "linspace", "logspace", "arange", "range", "full", "zeros_like", "ones_like", "full_like", "empty_like", "detach", "heaviside", "isclose", "histc",
     "histogram", "bincount", "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0",
     "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1", "scaled_modified_bessel_k0",
     "scaled_modified_bessel_k1", "spherical_bessel_j0",

@@ -57,6 +57,9 @@ def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, place: int | None =
     name = name if name not in ("max", "min") or place is not None else name + "imum"
     name = "frexp.exponent" if name == "frexp" and place else name
     _out_dtypes.check(name, result.dtype, out.dtype, kwargs)
+    asked = kwargs.get("dtype") if name in _out_dtypes.COMPUTES_IN else None
+    if asked is not None and asked is not out.dtype:
+        raise _out_dtypes.expected(asked, out.dtype)
     quiet = op.name in _FILL_IN_ORDER
     if quiet and result.numel() == out.numel():
         result = result.reshape(out.shape)

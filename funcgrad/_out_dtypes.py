@@ -89,6 +89,12 @@ def acting(name: str, args: tuple, kwargs: dict) -> str:
     return "norm.nuc" if name == "norm" and "nuc" in args[1:2] else name
 
 
+def expected(want: _dtypes.dtype, have: _dtypes.dtype) -> RuntimeError:
+    """The error for an `out` of another dtype than the one asked for."""
+    want, have = (_CPP.get(d.name, d.scalar_name) for d in (want, have))
+    return RuntimeError(f"Expected out tensor to have dtype {want}, but got {have} instead")
+
+
 def check(name: str, result: _dtypes.dtype, out: _dtypes.dtype, kwargs: dict) -> None:
     """Raise PyTorch's error if the op `name` cannot write a `result` into `out`."""
     if result is out or (name in _BYTES_OF_BOOLS and out is _dtypes.uint8):

@@ -323,6 +323,10 @@ class Tensor(Handle):
         return int(self.item())
 
     def __contains__(self, element) -> bool:
+        if not isinstance(element, Tensor | bool | int | float | complex | np.generic):
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            )
         return bool((self == element).any())
 
     def __format__(self, spec: str) -> str:

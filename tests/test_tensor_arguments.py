@@ -306,3 +306,31 @@ def test_many_tensors_as_one():
 
     both(program)
     both(lambda torch: torch.GradScaler is torch.amp.GradScaler)
+
+
+def test_membership():
+    def program(torch):
+        x = torch.tensor([1.0, 2.0])
+
+        def asked(element):
+            try:
+                return element in x
+            except RuntimeError as e:
+                return str(e)
+
+        return [asked(e) for e in (1, True, 3.0, np.float32(1), torch.tensor(2.0), "a", None, [1])]
+
+    both(program)
+
+
+def test_zero_dimensional_arrays_as_sizes():
+    both(lambda torch: torch.ones(np.array(3), np.int64(4)))
+    both(lambda torch: torch.ones((np.int64(3), np.array(4))))
+    both(lambda torch: torch.ones(np.array([3, 4])))
+
+
+def test_factories_record_no_gradient():
+    both(lambda torch: torch.linspace(torch.tensor(0.0, requires_grad=True), 1, 3))
+    both(lambda torch: torch.cumsum(torch.ones(2), 0, out=torch.empty(2), dtype=torch.int32))
+    both(lambda torch: torch.sum(torch.ones(2), 0, out=torch.empty(()), dtype=torch.int32))
+    both(lambda torch: torch.sum(torch.ones(2), 0, out=torch.empty((), dtype=torch.float64)))
