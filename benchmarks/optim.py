@@ -1,11 +1,11 @@
 """``optimizer.step()`` alone: PyTorch's for-loop, foreach and fused versions, plain jitted optax, and funcgrad.
 
-usage: python benchmarks/optim.py [--rounds 9] [--only REGEX]
+usage: python benchmarks/optim.py [--rounds 9] [--only REGEX] [--cpu] [--out benchmarks/results/optim.md]
 
 Every engine steps in its own process; the processes take turns, a round each. A round takes alternately two sets of
-gradients and waits for the parameters at its end. Shown are the medians of the rounds, the first step (compiling) apart,
-and the medians of the rounds' ratios: funcgrad against the fastest of PyTorch's versions, and against optax. All engines
-must end with the same parameters.
+gradients and waits for the parameters at its end. Shown are the medians of the rounds, and the medians of the rounds'
+ratios: funcgrad against the fastest of PyTorch's versions, and against optax. All engines must end with the same
+parameters. ``--cpu`` gives each one thread and compares CPU time instead of wall time, for a machine that does other work.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
+from ops import _library
 
 SHAPES = {
     "4 parameters": [(8, 16), (16,), (16, 1), (1,)],
@@ -32,6 +34,7 @@ OPTIMIZERS = {
     "AdamW": dict(lr=1e-3, weight_decay=1e-2),
 }
 ENGINES = ("PyTorch for-loop", "PyTorch foreach", "PyTorch fused", "optax", "funcgrad")
+LIMITS = (1.0, 1.2)
 
 
 def arrays(case: str, seed: int) -> list[np.ndarray]:
@@ -41,8 +44,8 @@ def arrays(case: str, seed: int) -> list[np.ndarray]:
 
 def imperative(torch, case: str, name: str, options: dict, wait):
     """A step of PyTorch's interface, which funcgrad has too."""
-    params = [torch.nn.Parameter(torch.from_numpy(a)) for a in arrays(case, 0)]
-    grads = [[torch.from_numpy(a) for a in arrays(case, seed)] for seed in (1, 2)]
+    params = [torch.nn.Parameter(torch.from_numpy(a).clone()) for a in arrays(case, 0)]
+    grads = [[torch.from_numpy(a).clone() for a in arrays(case, seed)] for seed in (1, 2)]
     optimizer = getattr(torch.optim, name)(params, **options)
 
     def step(i: int) -> None:
@@ -56,7 +59,6 @@ def imperative(torch, case: str, name: str, options: dict, wait):
 def with_pytorch(case: str, name: str, version: str):
     import torch
 
-    torch.set_num_threads(torch.get_num_threads())
     flags = {"for-loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}[version]
     return imperative(torch, case, name, OPTIMIZERS[name] | flags, lambda params: None)
 
@@ -66,7 +68,6 @@ def with_funcgrad(case: str, name: str, version: str):
 
     import funcgrad
 
-    funcgrad.keep_freed_memory()
     wait = lambda params: jax.block_until_ready([funcgrad.to_jax(p.detach()) for p in params])  # noqa: E731
     return imperative(funcgrad, case, name, OPTIMIZERS[name], wait)
 
@@ -96,12 +97,14 @@ def with_optax(case: str, name: str, version: str):
     return step, lambda: jax.block_until_ready(state["params"]), lambda: [np.asarray(p) for p in state["params"]]
 
 
-def work(engine: str, case: str, name: str, rounds: int) -> None:
+def work(engine: str, case: str, name: str, rounds: int, cpu: bool) -> None:
     """One engine, in its own process: a round for each line that comes in."""
     library, _, version = engine.partition(" ")
+    _library("funcgrad" if library == "optax" else library, cpu)
+    clock = time.process_time if cpu else time.perf_counter
     make = {"PyTorch": with_pytorch, "optax": with_optax, "funcgrad": with_funcgrad}[library]
-    step, wait, values = make(case, name, version)
     start = time.perf_counter()
+    step, wait, values = make(case, name, version)
     step(0)
     wait()
     print(json.dumps(time.perf_counter() - start), flush=True)
@@ -111,18 +114,18 @@ def work(engine: str, case: str, name: str, rounds: int) -> None:
     done = 4
     for _ in range(rounds):
         sys.stdin.readline()
-        start = time.perf_counter()
+        start = clock()
         for i in range(done, done + STEPS[case]):
             step(i)
         wait()
-        print(json.dumps((time.perf_counter() - start) / STEPS[case]), flush=True)
+        print(json.dumps((clock() - start) / STEPS[case]), flush=True)
         done += STEPS[case]
     print(json.dumps(float(sum(np.abs(v).sum(dtype=np.float64) for v in values()))), flush=True)
 
 
 class Worker:
-    def __init__(self, engine: str, case: str, name: str, rounds: int):
-        command = [sys.executable, __file__, "--work", engine, case, name, str(rounds)]
+    def __init__(self, engine: str, case: str, name: str, rounds: int, cpu: bool):
+        command = [sys.executable, __file__, "--work", engine, case, name, str(rounds), "cpu" if cpu else ""]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.first = self.read()
 
@@ -135,8 +138,9 @@ class Worker:
         return self.read()
 
 
-def compare(case: str, name: str, rounds: int) -> None:
-    workers = {engine: Worker(engine, case, name, rounds) for engine in ENGINES}
+def compare(case: str, name: str, rounds: int, cpu: bool) -> str:
+    """A row of the table."""
+    workers = {engine: Worker(engine, case, name, rounds, cpu) for engine in ENGINES}
     times: dict[str, list[float]] = {engine: [] for engine in ENGINES}
     for _ in range(rounds):
         for engine, worker in workers.items():
@@ -144,29 +148,44 @@ def compare(case: str, name: str, rounds: int) -> None:
     ends = {engine: worker.read() for engine, worker in workers.items()}
     medians = {engine: statistics.median(t) for engine, t in times.items()}
     fastest = min((e for e in ENGINES if e.startswith("PyTorch")), key=medians.get)
-    ratios = {
-        rival: statistics.median(a / b for a, b in zip(times["funcgrad"], times[rival])) for rival in (fastest, "optax")
-    }
-    agree = np.allclose(list(ends.values()), ends[ENGINES[0]], rtol=1e-5)
-    print(f"{name}, {case}" + ("" if agree else f"  PARAMETERS DIFFER: {ends}"))
-    for engine in ENGINES:
-        print(f"  {engine:17} {medians[engine] * 1e3:9.3f} ms   first step {workers[engine].first:6.2f} s")
-    print("  funcgrad / " + ",  / ".join(f"{rival}: {ratio:.2f}" for rival, ratio in ratios.items()), flush=True)
+    ratios = [statistics.median(a / b for a, b in zip(times["funcgrad"], times[r])) for r in (fastest, "optax")]
+    apart = max(abs(end / ends[ENGINES[0]] - 1) for end in ends.values())
+    cells = [name, case, *(f"{medians[engine] * 1e3:.3f}" for engine in ENGINES)]
+    cells += [f"{ratio:.2f}" if ratio <= limit else f"**{ratio:.2f}**" for ratio, limit in zip(ratios, LIMITS)]
+    return "| " + " | ".join([*cells, f"{apart:.0e}"]) + " |"
+
+
+def header(cpu: bool) -> str:
+    what = "CPU time of one thread" if cpu else "wall time"
+    return "\n".join([
+        "# optimizer.step()", "",
+        f"Milliseconds a step ({what}), medians of the rounds; ratios: funcgrad / the fastest of PyTorch's versions, and "
+        "funcgrad / plain jitted optax with donated arrays. The last column: how far apart the parameters end.", "",
+        "| optimizer | size | " + " | ".join(f"{engine} ms" for engine in ENGINES) + " | to PyTorch | to optax | apart |",
+        "|---|---|" + "---:|" * (len(ENGINES) + 3),
+    ])  # fmt: skip
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--work"]:
-        engine, case, name, rounds = sys.argv[2:]
-        work(engine, case, name, int(rounds))
+        engine, case, name, rounds, cpu = sys.argv[2:]
+        work(engine, case, name, int(rounds), bool(cpu))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", default="", help="a regular expression on 'Adam, 300 parameters'")
+    parser.add_argument("--cpu", action="store_true")
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    lines = [header(options.cpu)]
+    print(lines[0], flush=True)
     for case in SHAPES:
         for name in OPTIMIZERS:
             if re.search(options.only, f"{name}, {case}"):
-                compare(case, name, options.rounds)
+                lines.append(compare(case, name, options.rounds, options.cpu))
+                print(lines[-1], flush=True)
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
