@@ -6,6 +6,7 @@ See https://docs.pytorch.org/docs/stable/nn.functional.html.
 from __future__ import annotations
 
 from funcgrad import _operators
+from funcgrad.nn import grad as grad
 from funcgrad.nn._functional import attention, dropout, embedding, inplace, losses, sampling, statistics
 
 globals().update(_operators.NAMESPACES["n"])

@@ -84,7 +84,7 @@ class UninitializedTensorMixin:
     def materialize(self, shape, device=None, dtype=None) -> None:
         """Give it its shape (and dtype and device); the values are not yet initialised."""
         made = _creation.from_array(_creation.as_numpy([]))
-        made = made.new_zeros(tuple(shape), dtype=dtype or self._made_dtype, device=device)
+        made = made.new_zeros(shape, dtype=dtype or self._made_dtype, device=device)
         self.__class__ = cls = self.cls_to_become
         if cls is Parameter and self._wants_grad:
             self._leaf = Leaf(self)
@@ -108,8 +108,18 @@ class UninitializedTensorMixin:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
+    def share_memory_(self):
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
+            "before calling `module.share_memory()`."
+        )
+
     def __deepcopy__(self, memo):
-        return type(self)(self.requires_grad, dtype=self._made_dtype)
+        made = memo[id(self)] = type(self)(self.requires_grad, dtype=self._made_dtype)
+        return made
+
+    def __reduce_ex__(self, protocol: int):
+        return type(self), (self.requires_grad, None, self._made_dtype)
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):

@@ -154,3 +154,31 @@ def axes(
             f"({'x'.join(map(str, after))}). Output size is too small"
         )
     return result
+
+
+def unpooled_size(input: Array, ndim: int, kernel_size, stride=None, padding=0, output_size=None) -> tuple[int, ...]:
+    """The spatial size of what `max_unpool2d` returns; the lengths of the arguments are checked elsewhere."""
+
+    def numbers(value):
+        return tuple(value) if isinstance(value, list | tuple) else (value,) * ndim
+
+    kernel, padding = numbers(kernel_size), numbers(padding)
+    stride = kernel if stride is None else numbers(stride)
+    dims = len(kernel)
+    if min(len(stride), len(padding)) < dims:
+        raise IndexError("tuple index out of range")
+    default = [(n - 1) * s + k - 2 * p for n, k, s, p in zip(input.shape[-dims:], kernel, stride, padding)]
+    if output_size is None:
+        return tuple(default)
+    wanted = tuple(output_size)
+    if len(wanted) == dims + 2:
+        wanted = wanted[2:]
+    if len(wanted) != dims:
+        raise ValueError(
+            f"output_size should be a sequence containing {dims} or {dims + 2} elements, "
+            f"but it has a length of '{len(wanted)}'"
+        )
+    for d, (n, middle, s) in enumerate(zip(wanted, default, stride)):
+        if not middle - s < n < middle + s:
+            raise ValueError(f'invalid output_size "{wanted}" (dim {d} must be between {middle - s} and {middle + s})')
+    return wanted

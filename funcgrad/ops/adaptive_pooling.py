@@ -259,8 +259,8 @@ def _starts(samples: Array, size: int, count: int, kernel: int) -> Array:
     def rounded(x):
         return x if bits is None else lax.reduce_precision(x, *bits)
 
-    last = jnp.full((*samples.shape, 1), size - kernel, jnp.int32)
-    if count == 1:
+    last = jnp.full((*samples.shape, min(count, 1)), size - kernel, jnp.int32)
+    if count <= 1:
         return last
     steps = np.asarray(size - kernel, wide.dtype), np.asarray(count - 1, wide.dtype)
     alpha = rounded(rounded(jnp.asarray(steps[0])) / rounded(jnp.asarray(steps[1])))
@@ -294,17 +294,26 @@ def _fractional(name: str, ndim: int, input: Array, kernel_size, sizes, return_i
         raise TypeError(f"{name}(): the array function needs _random_samples, uniform in [0, 1): [N, C, {ndim}]")
     if samples.dtype != input.dtype:
         raise RuntimeError("Expect _random_samples to have the same dtype as input")
+    if samples.ndim != 3:
+        raise RuntimeError(f"Expect _random_samples to have 3 dimensions, got {samples.ndim}")
+    if samples.shape[0] < (input.shape[0] if input.ndim == ndim + 2 else 1):
+        raise RuntimeError("Expect _random_samples.size(0) no less then input batch size.")
     if samples.shape[1] != input.shape[-ndim - 1]:
         raise RuntimeError("Expect _random_samples.size(1) equals to input channel size.")
     if samples.shape[2] != ndim:
         raise RuntimeError(f"Expect _random_samples.size(2) equals to {ndim}; got {samples.shape[2]}.")
     words = ("time", "height", "width")[3 - ndim :]
+    if 0 in input.shape[1:]:
+        raise RuntimeError(
+            f"{name if ndim == 2 else f'{name}_out'}(): Expected input to have non-zero size for non-batch dimensions, "
+            f"but got{brackets(input.shape)} with dimension {input.shape.index(0, 1)} being empty."
+        )
     for word, n, k, count in zip(words, input.shape[-ndim:], kernel, sizes):
         if count + k - 1 > n - (ndim == 3):  # in three dimensions PyTorch wants one element to spare
             shown = name if ndim == 2 else f"{name}_out"
             raise RuntimeError(f"{shown}(): pool {word} {k} too large relative to input {word} {n}")
     _errors.check_dtype(f"{name}_out_frame", _dtypes.to_dtype(input.dtype), "hf")
-    if input.size == 0:
+    if input.size == 0 or 0 in sizes:
         shape = (*input.shape[:-ndim], *sizes)
         values, indices = jnp.zeros(shape, input.dtype), jnp.zeros(shape, jnp.int64)
         return (values, indices) if return_indices else values

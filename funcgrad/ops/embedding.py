@@ -183,7 +183,12 @@ def embedding_bag(
     counted = jnp.ones(input.shape, bool) if padding_idx is None else input != padding_idx
     if factors is not None:
         wide = wide * factors[..., None]
-    pool = _pool_fixed if offsets is None else _pool_by_offsets(offsets, include_last_offset)
+    short = weight.dtype != jnp.float64 and mode != "max" and padding_idx is None
+    pool = (
+        _pool_fixed
+        if offsets is None
+        else _pool_by_offsets(offsets, include_last_offset, include_last_offset and short)
+    )
     return cast(pool(wide, counted, mode), weight.dtype)
 
 
@@ -206,23 +211,30 @@ def _pool_fixed(rows: Array, counted: Array, mode: str) -> Array:
     return total if mode == "sum" else total / jnp.maximum(jnp.sum(kept, 1, dtype=rows.dtype), 1)
 
 
-def _pool_by_offsets(offsets: Array, include_last: bool):
-    """The function that pools ``(N, D)`` rows between one offset and the next."""
+def _pool_by_offsets(offsets: Array, include_last: bool, ends: bool):
+    """The function that pools ``(N, D)`` rows between one offset and the next.
+
+    The last bag goes on to the end of the input unless `ends`: then `include_last` has told where it ends. (PyTorch looks
+    at that only in its kernel for sums and means of short floats without padding.)
+    """
     bags = offsets.shape[0] - include_last
 
     def pool(rows: Array, counted: Array, mode: str) -> Array:
         count = rows.shape[0]
         position = jnp.arange(count, dtype=offsets.dtype)
         bag = jnp.searchsorted(offsets[:bags], position, side="right") - 1
-        # Rows beyond the last bag, and rows that do not count, go to a bag that is thrown away.
-        bag = jnp.where(counted & (position < offsets[-1]) if include_last else counted, bag, bags)
+        # Rows that do not count go to a bag that is thrown away.
+        bag = jnp.where(counted, bag, bags)
         if not bags or not count:
             return jnp.zeros((bags, rows.shape[1]), rows.dtype)
         if mode == "max":
             return _largest_of_segments(rows, bag, bags)
+        if ends:
+            rows = jnp.where((position < offsets[-1])[:, None], rows, jnp.zeros((), rows.dtype))
         total = jax.ops.segment_sum(rows, bag, bags + 1)[:bags]
         if mode == "sum":
             return total
+        # The last bag's size is counted to the end of the input even where its sum ends before: so does PyTorch.
         sizes = jax.ops.segment_sum(jnp.ones((count, 1), rows.dtype), bag, bags + 1)[:bags]
         return total / jnp.maximum(sizes, 1)
 

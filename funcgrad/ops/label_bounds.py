@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from funcgrad import _dtypes
 from funcgrad.ops._bounds import Check
+from funcgrad.ops._pool_arguments import unpooled_size
 
 _CHECKING = "(while checking arguments for ctc_loss_allocate_outputs)"
 
@@ -72,19 +73,34 @@ def _embedding(input, weight, *args, **kwargs) -> list[Check]:
     return [Check(input, 0, weight.shape[0], _error(IndexError, "index out of range in self"))]
 
 
-def _embedding_bag(input, weight, offsets=None, *args, **kwargs) -> list[Check]:
+def _embedding_bag(
+    input, weight, offsets=None, max_norm=None, norm_type=2, by_frequency=False, mode="mean", sparse=False,
+    per_sample_weights=None, include_last_offset=False, padding_idx=None, **kwargs,
+) -> list[Check]:  # fmt: skip
     rows, count = weight.shape[0], math.prod(input.shape)
 
     def error(value: int, position: int) -> Exception:
-        return RuntimeError(
-            f"Index {position} of input takes value {value} which is not in the valid range [0, {rows})"
-        )
+        if mode != "max" and padding_idx is None and _dtypes.to_dtype(weight.dtype) is not _dtypes.float64:
+            text = f"Index {position} of input takes value {value} which is not in the valid range [0, {rows})"
+        else:
+            text = f"embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {value}"
+        return RuntimeError(text)
 
     checks = [Check(input, 0, rows, error, located=True)]
     if offsets is not None:
         text = f"offsets[-1] can not be greater than input's length {count} but got offsets[-1] of {{}}"
         checks.append(Check(offsets, 0, count + 1, _error(RuntimeError, text)))
     return checks
+
+
+def _max_unpool(ndim: int):
+    def rule(input, indices, *args, **kwargs) -> list[Check]:
+        sizes = unpooled_size(input, ndim, *args, **kwargs)
+        shown = "x".join(map(str, (*sizes, 1) if ndim == 1 else sizes))
+        text = f"Found an invalid max index: {{}} (output volumes are of size {shown})"
+        return [Check(indices, 0, math.prod(sizes), _error(RuntimeError, text))]
+
+    return rule
 
 
 def _one_hot(tensor, num_classes=-1) -> list[Check]:
@@ -120,6 +136,7 @@ LABEL_BOUNDS: dict[str, Callable[..., list[Check]]] = {
     "embedding_renorm": lambda weight, input, *args, **kwargs: _embedding(input, weight),
     "embedding_bag": _embedding_bag,
     "one_hot": _one_hot,
+    **{f"max_unpool{ndim}d": _max_unpool(ndim) for ndim in (1, 2, 3)},
     "binary_cross_entropy": _binary_cross_entropy,
     "gaussian_nll_loss": _gaussian_nll_loss,
 }

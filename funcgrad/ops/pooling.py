@@ -142,25 +142,6 @@ max_pool3d_with_indices = _indexed(max_pool3d, "max_pool3d", 3)
 # -- unpooling --------------------------------------------------------------------------------------------------------
 
 
-def _unpooled_size(input: Array, ndim: int, kernel, stride, padding, output_size) -> tuple[int, ...]:
-    sizes = input.shape[-ndim:]
-    default = [(n - 1) * s + k - 2 * p for n, k, s, p in zip(sizes, kernel, stride, padding)]
-    if output_size is None:
-        return tuple(default)
-    wanted = tuple(output_size)
-    if len(wanted) == ndim + 2:
-        wanted = wanted[2:]
-    if len(wanted) != ndim:
-        raise ValueError(
-            f"output_size should be a sequence containing {ndim} or {ndim + 2} elements, "
-            f"but it has a length of '{len(wanted)}'"
-        )
-    for d, (n, middle, s) in enumerate(zip(wanted, default, stride)):
-        if not middle - s < n < middle + s:
-            raise ValueError(f'invalid output_size "{wanted}" (dim {d} must be between {middle - s} and {middle + s})')
-    return wanted
-
-
 def _scatter(x: Array, indices: Array, size: int) -> Array:
     zeros = jnp.zeros((x.shape[0], size), x.dtype)
     return jax.vmap(lambda z, i, v: z.at[i].set(v, mode="drop"))(zeros, indices, x)
@@ -181,13 +162,12 @@ def _place(x: Array, indices: Array, size: int) -> Array:
 
 
 def _unpool(name: str, ndim: int, input: Array, indices: Array, kernel_size, stride, padding, output_size) -> Array:
-    def numbers(value):
-        return tuple(value) if isinstance(value, list | tuple) else (value,) * ndim
-
-    kernel, padding = numbers(kernel_size), numbers(padding)
-    stride = kernel if stride is None else numbers(stride)
-    sizes = _unpooled_size(input, ndim, kernel, stride, padding, output_size)
+    sizes = _pool_arguments.unpooled_size(input, ndim, kernel_size, stride, padding, output_size)
     plane = max(ndim, 2)
+    if len(sizes) != ndim:
+        exactly = ("two elements (height, width)", "three elements (depth, height, width)")[plane - 2]
+        count = len(sizes) + plane - ndim
+        raise RuntimeError(f"There should be exactly {exactly} in output_size, but got {count} elements.")
     shape, shown = input.shape, [brackets((*a.shape, *[1] * (plane - ndim))) for a in (input, indices)]
     if indices.dtype != jnp.int64:
         raise RuntimeError(
@@ -198,8 +178,11 @@ def _unpool(name: str, ndim: int, input: Array, indices: Array, kernel_size, str
             f"Input to max_unpooling{plane}d should be a {plane + 1}d or {plane + 2}d Tensor, "
             f"but got a tensor with {input.ndim + plane - ndim} dimensions."
         )
-    if ndim == 3 and min(stride) <= 0:
-        raise RuntimeError(f"strides should be greater than zero, but got stride: {brackets(stride)}")
+    if ndim == 3:
+        stride = kernel_size if stride is None else stride
+        stride = tuple(stride) if isinstance(stride, list | tuple) else (stride,) * ndim
+        if min(stride) <= 0:
+            raise RuntimeError(f"strides should be greater than zero, but got stride: {brackets(stride)}")
     if indices.shape != shape:
         raise RuntimeError(
             f"Expected shape of indices to be same as that of the input tensor ({shown[0]}) "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 import weakref
 from collections import OrderedDict
@@ -14,26 +13,42 @@ class RemovableHandle:
     Source: https://docs.pytorch.org/docs/stable/generated/torch.utils.hooks.RemovableHandle.html
     """
 
-    _ids = itertools.count()
+    next_id: int = 0
 
     def __init__(self, hooks_dict, *, extra_dict=None):
-        self._registries = [
-            weakref.ref(d) if isinstance(d, OrderedDict) else (lambda d=d: d) for d in (hooks_dict, *_list(extra_dict))
-        ]
-        self.id = next(RemovableHandle._ids)
+        self.hooks_dict_ref = _reference(hooks_dict)
+        self.extra_dict_ref = tuple(map(_reference, _list(extra_dict)))
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
 
     def remove(self) -> None:
         """Take the hook out of every registry it is in."""
-        for reference in self._registries:
+        for reference in (self.hooks_dict_ref, *self.extra_dict_ref):
             registry = reference()
             if registry is not None:
                 registry.pop(self.id, None)
+
+    def __getstate__(self) -> tuple:
+        """The registries themselves: with a module, its handles are copied too."""
+        return self.hooks_dict_ref(), self.id, tuple(reference() for reference in self.extra_dict_ref)
+
+    def __setstate__(self, state: tuple) -> None:
+        registry, self.id, *extra = state
+        # One that is gone is gone: an empty one takes its place.
+        self.hooks_dict_ref = weakref.ref(OrderedDict() if registry is None else registry)
+        self.extra_dict_ref = tuple(weakref.ref(OrderedDict() if d is None else d) for d in (extra[0] if extra else ()))
+        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc) -> None:
         self.remove()
+
+
+def _reference(registry):
+    """Calling it gives the registry, if that still exists; plain dictionaries cannot be referred to weakly."""
+    return weakref.ref(registry) if isinstance(registry, OrderedDict) else lambda: registry
 
 
 def _list(extra) -> list:
@@ -77,7 +92,7 @@ class BackwardHook:
             return args
         setattr(self, attribute, at)
 
-        class Mark(Function):
+        class BackwardHookFunction(Function):
             @staticmethod
             def forward(ctx, *tensors):
                 ctx.set_materialize_grads(
@@ -92,9 +107,10 @@ class BackwardHook:
                 return known(at, len(args), grads)
 
         marked = list(args)
-        for i, tensor in zip(at, Mark.apply(*[args[i] for i in at])):
+        for i, tensor in zip(at, BackwardHookFunction.apply(*[args[i] for i in at])):
             marked[i] = tensor
-        return tuple(marked)
+        named = isinstance(args, tuple) and hasattr(args, "_fields")
+        return type(args)(*marked) if named else tuple(marked)
 
     def _outputs_known(self, at, count, grads):
         outputs = _spread(at, count, grads)

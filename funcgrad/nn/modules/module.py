@@ -5,6 +5,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html.
 
 from __future__ import annotations
 
+import itertools
 import types
 import warnings
 from collections import OrderedDict
@@ -20,6 +21,15 @@ from funcgrad.engine.state import state
 from funcgrad.nn.modules import _hooks
 from funcgrad.nn.modules._hooks import (
     HooksMixin,
+    _global_backward_hooks,  # noqa: F401
+    _global_backward_pre_hooks,  # noqa: F401
+    _global_buffer_registration_hooks,  # noqa: F401
+    _global_forward_hooks,  # noqa: F401
+    _global_forward_hooks_always_called,  # noqa: F401
+    _global_forward_hooks_with_kwargs,  # noqa: F401
+    _global_forward_pre_hooks,  # noqa: F401
+    _global_module_registration_hooks,  # noqa: F401
+    _global_parameter_registration_hooks,  # noqa: F401
     register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
@@ -344,7 +354,9 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
         return self._apply(lambda t: t.cuda(device))
 
     def share_memory(self) -> Module:
-        """Return the module: arrays are never changed in place."""
+        """Note of all parameters and buffers that other processes may see them, which here get copies."""
+        for tensor in itertools.chain(self.parameters(), self.buffers()):
+            tensor.share_memory_()
         return self
 
     def train(self, mode: bool = True) -> Module:

@@ -15,7 +15,9 @@ _empty = _creation.creation_form("empty")
 class _Table(Module):
     """What both embeddings share: the table, its padding row, its checks."""
 
-    def _make_table(self, num_embeddings: int, embedding_dim: int, padding_idx, given, name: str, options) -> None:
+    def _make_table(
+        self, num_embeddings: int, embedding_dim: int, padding_idx, given, name: str, options, freeze: bool = False
+    ) -> None:
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         if padding_idx is not None and not -num_embeddings <= padding_idx < max(num_embeddings, 1):
@@ -24,12 +26,12 @@ class _Table(Module):
         if padding_idx is not None and padding_idx < 0:
             self.padding_idx = num_embeddings + padding_idx
         if given is None:
-            self.weight = Parameter(_empty((num_embeddings, embedding_dim), **options))
+            self.weight = Parameter(_empty((num_embeddings, embedding_dim), **options), requires_grad=not freeze)
             self.reset_parameters()
         else:
             if list(given.shape) != [num_embeddings, embedding_dim]:
                 raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
-            self.weight = Parameter(given)
+            self.weight = Parameter(given, requires_grad=not freeze)
 
     def reset_parameters(self) -> None:
         """Draw the table from the standard normal distribution."""
@@ -71,9 +73,14 @@ class Embedding(_Table):
     ):  # fmt: skip
         super().__init__()
         self._make_table(
-            num_embeddings, embedding_dim, padding_idx, _weight, "Padding_idx", {"device": device, "dtype": dtype}
+            num_embeddings,
+            embedding_dim,
+            padding_idx,
+            _weight,
+            "Padding_idx",
+            {"device": device, "dtype": dtype},
+            _freeze,
         )
-        self.weight.requires_grad_(not _freeze)
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
