@@ -17,7 +17,7 @@ def _numbers(seed: int = 0, *shape: int, scale: float = 1.0, shift: float = 0.0)
 
 def _special(x: np.ndarray) -> np.ndarray:
     x = x.copy()
-    x.flat[:7] = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, 3e38]
+    x.flat[:7] = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-37, 3e38]
     return x
 
 
@@ -42,6 +42,7 @@ ELEMENTWISE = {
     "div": lambda t, x, y: x / y,
     "maximum": lambda t, x, y: t.maximum(x, y),
     "minimum": lambda t, x, y: t.minimum(x, y),
+    "pow": lambda t, x, y: x**3 + y**2,
     "neg": lambda t, x, y: -x * t.ones_like(y) + y * 0,
 }
 
@@ -66,6 +67,18 @@ def test_functions(name, scale):
         np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-7)
     for a, b in zip(*_both(lambda t, x: getattr(t, name)(x), _special(x), gradients=False)):
         np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["asin", "acos", "atan"])
+def test_inverse_functions(name):
+    x = _numbers(scale=3.0) if name == "atan" else np.random.RandomState(0).uniform(-1, 1, (SIDE, SIDE)).astype("f")
+    x.flat[:4] = [0.5, -0.5, 0.0, 0.99999]
+    # 1 - x * x has few digits near 1, in PyTorch too
+    for a, b, tolerance in zip(*_both(lambda t, x: getattr(t, name)(x), x), (2e-6, 1e-3)):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=1e-7)
+    x.flat[:10] = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-37, 3e38, 1.0, -1.0, 2.0]
+    for a, b, tolerance in zip(*_both(lambda t, x: getattr(t, name)(x), x), (2e-6, 1e-3)):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=1e-7)
 
 
 @pytest.mark.parametrize("dim", [0, 1, None])

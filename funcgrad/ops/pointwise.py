@@ -107,15 +107,15 @@ def _times(factor: float) -> Callable:
 
 
 _float = float_function(__name__)
-acos = _float("acos", lax.acos, "acos_vml_cpu", "Inverse cosine, ``arccos(input)``, in radians.",
+acos = _float("acos", _trigonometry.acos, "acos_vml_cpu", "Inverse cosine, ``arccos(input)``, in radians.",
               "torch.acos(torch.tensor([0.0, 1.0])) -> tensor([1.5708, 0.0000])")  # fmt: skip
 acosh = _float("acosh", lax.acosh, "acosh_cpu", "Inverse hyperbolic cosine, ``arccosh(input)``; NaN below 1.",
                "torch.acosh(torch.tensor([1.0, 2.0])) -> tensor([0.0000, 1.3170])")  # fmt: skip
-asin = _float("asin", lax.asin, "asin_vml_cpu", "Inverse sine, ``arcsin(input)``, in radians.",
+asin = _float("asin", _trigonometry.asin, "asin_vml_cpu", "Inverse sine, ``arcsin(input)``, in radians.",
               "torch.asin(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 1.5708])")  # fmt: skip
 asinh = _float("asinh", lax.asinh, "asinh_cpu", "Inverse hyperbolic sine, ``arcsinh(input)``.",
                "torch.asinh(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.8814])")  # fmt: skip
-atan = _float("atan", lax.atan, "atan_vml_cpu", "Inverse tangent, ``arctan(input)``, in radians.",
+atan = _float("atan", _trigonometry.atan, "atan_vml_cpu", "Inverse tangent, ``arctan(input)``, in radians.",
               "torch.atan(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.7854])")  # fmt: skip
 atanh = _float("atanh", lax.atanh, "atanh_cpu", "Inverse hyperbolic tangent, ``arctanh(input)``.",
                "torch.atanh(torch.tensor([0.0, 0.5])) -> tensor([0.0000, 0.5493])")  # fmt: skip

@@ -11,7 +11,17 @@ from jax import lax
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import arithmetic
 from funcgrad.ops._arguments import checked
-from funcgrad.ops._elementwise import NUMERIC, REAL, common_dtype, derivatives, in_float32, literal, operands, shape_of
+from funcgrad.ops._elementwise import (
+    NUMERIC,
+    REAL,
+    common_dtype,
+    derivatives,
+    in_float32,
+    literal,
+    operands,
+    shape_of,
+    vectorized,
+)
 from funcgrad.ops._number import Array, Number, Scalar, as_array, cast, dtype_of, is_number
 from funcgrad.ops.arithmetic import Exponent
 
@@ -45,15 +55,15 @@ def _static_power(x: Array, exponent) -> Array:
     if x.dtype == jnp.bool_ or exponent == 1:
         return x
     if exponent == 2:
-        return lax.square(x)
+        return vectorized(lax.square(x))
     if jnp.issubdtype(x.dtype, jnp.integer):
         return lax.integer_pow(x, int(exponent))
     if exponent == 0.5:
-        return lax.sqrt(x)
+        return vectorized(lax.sqrt(x))
     if exponent == -0.5:
-        return lax.rsqrt(x)
+        return vectorized(lax.rsqrt(x))
     if not isinstance(exponent, complex) and exponent == int(exponent) and -_MULTIPLIED <= exponent <= _MULTIPLIED:
-        return in_float32(lambda v: lax.integer_pow(v, int(exponent)))(x)
+        return in_float32(lambda v: vectorized(lax.integer_pow(v, int(exponent))))(x)
     return in_float32(lambda v: _power(v, jnp.full_like(v, exponent)))(x)
 
 
