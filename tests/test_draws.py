@@ -15,8 +15,8 @@ import torch
 from draw_pair import COMPLEX, FLOATS, INTEGERS, SIZES, WIDE, Pair, to_array
 
 import funcgrad
-from funcgrad import _draws, _mt19937_blocks
-from funcgrad._draws._bulk import Bulk
+from funcgrad import _draws
+from funcgrad._cpu_program import CpuProgram
 from funcgrad._draws._stream import CHUNK
 from funcgrad._mt19937 import Engine
 
@@ -114,16 +114,26 @@ BULK = {  # draws that have a compiled form
     "bernoulli_": lambda t, n: t.empty(n).bernoulli_(0.3),
     "randint": lambda t, n: t.randint(-5, 1000, (n,)),
     "exponential_": lambda t, n: t.empty(n).exponential_(),
+    "randperm": lambda t, n: t.randperm(n),
+    "poisson": lambda t, n: t.poisson(t.arange(n) % 37 * 0.75),
+    "gamma": lambda t, n: t._standard_gamma(t.arange(n) % 13 * 0.25),
+    "dirichlet": lambda t, n: t._sample_dirichlet(t.tensor([[0.25, 2.0, 0.5]]).expand(n // 8, 3).contiguous()),
+    "a normal kept": lambda t, n: t.randn(3),
 }
 
 
 @pytest.fixture
 def compiled_at_once(monkeypatch):
     """The programs that bulk draws compile once they are worth it, from the first draw on."""
-    programs = [p for b in Bulk.all for p in (b._program, b._few) if p] + [_mt19937_blocks._program]
-    for program in programs:
-        monkeypatch.setattr(program, "_worth", 0)
-    return programs
+    used, plain = set(), CpuProgram.after
+
+    def after(program, work):
+        used.add(program)
+        program._worth = 0
+        return plain(program, work)
+
+    monkeypatch.setattr(CpuProgram, "after", after)
+    return used
 
 
 def test_compiled_forms(compiled_at_once, rng_seed):
@@ -136,7 +146,9 @@ def test_compiled_forms(compiled_at_once, rng_seed):
         theirs, ours = BULK[draw](torch, n), BULK[draw](funcgrad, n)
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=f"{draw} of {n}")
         np.testing.assert_array_equal(funcgrad.get_rng_state().numpy(), torch.get_rng_state().numpy(), err_msg=draw)
-    assert all(p.compiled for p in compiled_at_once), "a compiled form is not exact here: NumPy's is taken, and slower"
+    assert all(p.compiled for p in compiled_at_once) and len(compiled_at_once) > 9, (
+        "a compiled form is not exact here: NumPy's is taken, and slower"
+    )
 
 
 def test_bulk_draw_while_jax_traces():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -31,11 +29,8 @@ class Bulk:
         worth_few: calls for few elements at which compiling the transform for those starts to pay, if ever.
     """
 
-    all: ClassVar[list[Bulk]] = []
-
     def __init__(self, plain, transform, words: int, parameters: tuple, worth: int, worth_few: int | None = None):
         self.plain, self.words = plain, words
-        self.all.append(self)
         self._parameters = parameters
 
         def function(state, count, *parameters):

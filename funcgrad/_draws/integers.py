@@ -5,12 +5,15 @@ PyTorch's page: https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rand
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from .. import _dtypes
+from .._cpu_program import CpuProgram
 from .._dtypes import BOOL, COMPLEX, FLOATING
 from . import _bulk, _stream
 from ._stream import u8
@@ -208,8 +211,13 @@ def randperm(engine, n: int, dtype=_dtypes.int64) -> np.ndarray:
         return np.arange(n).astype(dtype.numpy)
     if n >= LONG_PERM:
         return _inside_out(engine, n, dtype)
-    left = np.arange(n, 1, -1, dtype=np.uint32)
-    offsets = (engine.take(n - 1) % left).astype(np.int64)
+    words = engine.take(n - 1)
+    size = max(n.bit_length(), _LEAST_BITS)
+    if n > _LOOP and (run := _swaps(size).after(n)) is not None:
+        padded = np.zeros(1 << size, np.uint32)
+        padded[: n - 1] = words
+        return _stream.narrow(np.asarray(run(padded, np.int32(n)))[:n], dtype)
+    offsets = (words % np.arange(n, 1, -1, dtype=np.uint32)).astype(np.int64)
     swap = _swap_by_loop if n < 300 else _swap_by_sort
     return _stream.narrow(swap(offsets), dtype)
 
@@ -229,6 +237,31 @@ def _check_perm(n: int, dtype) -> None:
 
 _PERM_LARGEST = {"float16": (2049, "2049"), "float32": ((1 << 24) + 1, "2^24+1"), "float64": ((1 << 53) + 1, "2^53+1")}
 _PERM_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"}
+
+
+_LEAST_BITS, _LOOP = 12, 64
+
+
+@functools.cache
+def _swaps(bits: int) -> CpuProgram:
+    """The swaps one after the other for permutations of up to ``2**bits`` elements: 4 ns each while they fit the cache."""
+    size = 1 << bits
+
+    def swaps(words, n):
+        def step(i, carry):
+            # the write of the step before comes first: an array that is read and then written would be copied
+            places, result, j, value = carry
+            places = lax.dynamic_update_slice(places, value[None], (j,))
+            j = i + (words[i] % (n - i).astype(jnp.uint32)).astype(jnp.int32)
+            result = lax.dynamic_update_slice(result, places[j].astype(jnp.int64)[None], (i,))
+            return places, result, j, places[i]
+
+        zero = np.int32(0)
+        start = jnp.arange(size, dtype=jnp.int32), jnp.zeros(size, jnp.int64), zero, zero
+        return lax.fori_loop(zero, n, step, start)[1]
+
+    # elements: 0.15 s of the forms below
+    return CpuProgram(swaps, [((size,), np.uint32), ((), np.int32)], worth=1 << 20)
 
 
 def _swap_by_loop(offsets: np.ndarray) -> np.ndarray:
