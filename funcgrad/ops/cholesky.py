@@ -53,25 +53,26 @@ def cholesky(A: Array, *, upper: bool = False) -> Array:
 def factor(A: Array, upper: bool) -> tuple[Array, Array]:
     if not A.size:
         return A, jnp.zeros(A.shape[:-2], jnp.int32)
-    lower = _lower(adjoint(A) if upper else A)
+    lower = _lower(adjoint(A) if upper else A, upper)
     return (adjoint(lower) if upper else lower), _failed_minor(lax.stop_gradient(adjoint(A) if upper else A), lower)
 
 
-@jax.custom_jvp
-def _lower(A: Array) -> Array:
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _lower(A: Array, upper: bool) -> Array:
     return lax.linalg.cholesky(A, symmetrize_input=False)
 
 
 @_lower.defjvp
-def _lower_jvp(primals, tangents):
-    # dL = L phi(L^-1 dA L^-H), phi the lower triangle with half the diagonal; dA made Hermitian.
+def _lower_jvp(upper: bool, primals, tangents):
+    # dL = L phi(L^-1 dA L^-H), phi the lower triangle of the Hermitian part, and half the diagonal as it is: PyTorch's
+    # gradient keeps the diagonal's imaginary part. (The adjoint of A came in if `upper`.)
     (A,), (dA,) = primals, tangents
-    L = _lower(A)
-    dA = (dA + adjoint(dA)) / 2
+    L = _lower(A, upper)
     inner = triangular(L, triangular(L, dA, upper=False), upper=False, left=False, adjoint=True)
-    n = A.shape[-1]
-    halves = jnp.tril(jnp.ones((n, n), inner.dtype)) - jnp.eye(n, dtype=inner.dtype) / 2
-    return L, L @ (inner * halves)
+    half = jnp.tril(inner + adjoint(inner), -1) + jnp.where(
+        jnp.eye(A.shape[-1], dtype=bool), jnp.conj(inner) if upper else inner, 0
+    )
+    return L, L @ (half / 2)
 
 
 def _failed_minor(A: Array, L: Array) -> Array:
