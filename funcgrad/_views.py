@@ -16,7 +16,7 @@ from funcgrad.engine.record import as_leaf, record, restrided
 from funcgrad.engine.saved import Write
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
-from funcgrad.engine.values import HANDLES, LeafValue, Value
+from funcgrad.engine.values import HANDLES, Handle, LeafValue, Value
 
 _write_ops: dict[str, Op] = {}
 
@@ -254,8 +254,9 @@ def count_write(tensor, old: Value, limit: int) -> None:
         saved.note(holder._value, limit, holder, version)
     for r in holder._views or ():
         view = r()
-        if view is not None and view is not tensor and view._value is not None and not _stands_apart(view, holder):
-            saved.note(view._value, limit, holder, version)
+        if isinstance(view, Handle) and view is not tensor and view._value is not None:
+            if not _stands_apart(view, holder):
+                saved.note(view._value, limit, holder, version)
 
 
 def _stands_apart(view, holder) -> bool:

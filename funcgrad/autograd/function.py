@@ -7,7 +7,7 @@ import functools
 from funcgrad import _dtypes
 from funcgrad._operators import check_writable, write
 from funcgrad._tensor import Tensor, wrap
-from funcgrad.autograd import _function_rules, _levels
+from funcgrad.autograd import _function_rules, _levels, _saved
 from funcgrad.engine.backward import Seam
 from funcgrad.engine.nested import python_takes_part
 from funcgrad.engine.record import record
@@ -19,6 +19,7 @@ class FunctionCtx:
     """What ``forward`` saves for ``backward``."""
 
     _to_save: tuple = ()
+    _packed = None
     _non_differentiable: tuple = ()
     _dirty: tuple = ()
     _materialize = True
@@ -43,7 +44,7 @@ class FunctionCtx:
             from funcgrad.engine.backward import SECOND_TIME
 
             raise RuntimeError(SECOND_TIME)
-        return self._to_save
+        return self._to_save if self._packed is None else _saved.unpack_all(self._packed)
 
     def mark_non_differentiable(self, *tensors) -> None:
         """Say that these results carry no gradient."""
@@ -189,6 +190,7 @@ def _connect(cls, ctx, args, results):
     operands = [(slot, i, a.aval) for slot, (i, a) in zip(slots, operands)]
     avals = [t._read().aval if isinstance(t, Tensor) else None for t in outs]
     seam.context = ctx
+    ctx._packed = _saved.pack_all(ctx._to_save)
     seam.function = functools.partial(_run_backward, cls, ctx, len(args), operands, avals, chosen)
     program.seams.append(seam)
     for i, value in zip(chosen, values):

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from funcgrad import _views
-from funcgrad._errors import unsupported
 from funcgrad._tensor import Tensor, wrap
+from funcgrad.autograd import _saved
 from funcgrad.engine import saved
 from funcgrad.engine.backward import Seam
 from funcgrad.engine.state import Program, state
@@ -82,6 +82,8 @@ class Node:
     def __getattr__(self, name: str):
         if name.startswith("__") or self.__dict__.get("_program") is None:
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        if name.startswith(("_saved_", "_raw_saved_")) and not self._entry.op.seam:
+            return _saved.attribute(self._program, self._entry, name)
         context = _context(self._program, self._entry)
         if context is None or not hasattr(context, name):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
@@ -100,6 +102,17 @@ class Node:
         return hash((id(self._entry), id(self._leaf)))
 
 
+def _node(program: Program, entry: Entry, slot: int) -> Node:
+    """The node of an entry: the same one as long as somebody holds it."""
+    name = _name(entry, slot)
+    key = (id(program), id(entry), name)
+    found = _nodes.get(key)
+    if found is None:
+        found = _nodes[key] = _named(name)(program, entry)
+    return found
+
+
+_nodes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 _notes: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 """What users noted of nodes, by program and entry."""
 
@@ -145,9 +158,18 @@ def _seam_for(program: Program, entry: Entry, registry: OrderedDict, after: bool
     if own is not None:  # a user's Function
         own.function = _around(own.function, registry, after)
         return
-    seam = Seam(position(program.node.path(), entry.first), entry.first, len(entry.outs))
-    seam.node_hooks = lambda given, made: _call_hooks(registry, after, given, made)
-    program.seams.append(seam)
+    seam = next((s for s in program.seams if s.node_hooks and s.first == entry.first), None)
+    if seam is None:
+        seam = Seam(position(program.node.path(), entry.first), entry.first, len(entry.outs))
+        seam.node_hooks = lambda given, made: given if made is None else made
+        program.seams.append(seam)
+    earlier = seam.node_hooks
+
+    def call(given: list, made: list | None) -> list | None:
+        found = earlier(given, made)
+        return _call_hooks(registry, after, *((found, None) if made is None else (given, found)))
+
+    seam.node_hooks = call
 
 
 def _call_hooks(registry: OrderedDict, after: bool, given: list, made: list | None) -> list | None:
@@ -288,7 +310,7 @@ def node_of(value: Value) -> Node | None:
         return _named(_name(origin.entry, slot if first <= slot < first + count else first))(None, origin.entry)
     program, slot = (origin.program, origin.slot) if isinstance(origin, Origin) else (value.program, value.ref.index)
     entry = maker(program.node.path(), slot)
-    return _named(_name(entry, slot))(program, entry)
+    return _node(program, entry, slot)
 
 
 def output_number(value: Value) -> int:
@@ -309,7 +331,7 @@ def _function_at(program: Program, slot: int) -> tuple:
     if isinstance(edge, Freed):
         return (_named(_name(edge.entry))(None, edge.entry), 0)
     entry = maker(program.node.path(), slot)
-    return (_named(_name(entry, slot))(program, entry), slot - entry.first)
+    return (_node(program, entry, slot), slot - entry.first)
 
 
 # -- the functions of torch.autograd.graph ------------------------------------------------------------------------------
@@ -404,9 +426,20 @@ def finish() -> None:
 
 
 class saved_tensors_hooks:
-    """Not supported: which values backward needs again is up to XLA, and nobody can see them.
+    """Inside, ``pack_hook(tensor)`` is kept for each tensor that PyTorch would save; backward() calls ``unpack_hook``.
 
-    Inside `torch.utils.checkpoint` values are computed again instead; `save_on_cpu` is accepted.
+    The gradient is then computed from what `unpack_hook` returns: the op is evaluated once more in backward().
+
+    Example:
+        >>> import funcgrad as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> with torch.autograd.graph.saved_tensors_hooks(lambda t: t * 2, lambda t: t):
+        ...     y = x * x
+        >>> y.sum().backward()
+        >>> x.grad
+        tensor([4., 4.])
+
+    Source: https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.graph.saved_tensors_hooks
     """
 
     def __init__(self, pack_hook: Callable, unpack_hook: Callable):
@@ -415,10 +448,10 @@ class saved_tensors_hooks:
     def __enter__(self) -> None:
         if _disabled:
             raise RuntimeError(_disabled[-1])
-        raise unsupported("torch.autograd.graph.saved_tensors_hooks")
+        _saved.push(self.pack_hook, self.unpack_hook)
 
     def __exit__(self, *exc) -> None:
-        pass
+        _saved.pop()
 
 
 _disabled: list[str] = []

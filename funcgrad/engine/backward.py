@@ -41,7 +41,7 @@ class Seam:
             for a second derivative and whether to keep what it saved; returns (slot, cotangent) for its operands.
     """
 
-    __slots__ = ("context", "count", "first", "function", "hooks", "last", "node_hooks", "position")
+    __slots__ = ("context", "count", "first", "function", "hooks", "last", "node_hooks", "packed", "position")
 
     def __init__(self, position: int, first: int, count: int = 1, hooks=None, function=None):
         self.position = position
@@ -50,6 +50,7 @@ class Seam:
         self.hooks = {} if hooks is None else hooks
         self.node_hooks = ()
         self.context = None  # what a user's Function saved: its attributes are the node's
+        self.packed = None  # tensors that hooks packed for this call
         self.last = None  # called after the hooks, with what they made of it
         self.function = function
 
@@ -293,7 +294,10 @@ class Sweep:
         residuals = program.residuals
         grad, state.grad = state.grad, False
         try:
-            results, _ = record(op, (residuals, [flowing[s] for s in roots]))
+            given = [flowing[s] for s in roots]
+            if not residuals and all(ct is None for ct in given):  # an op needs an operand to know its device
+                given = [self._ones(program, s) for s in roots]
+            results, _ = record(op, (residuals, given))
         finally:
             state.grad = grad
         if not self.retain:

@@ -84,6 +84,13 @@ def operands(entry: Entry) -> list[int]:
 
 def saved(entry: Entry) -> dict[str, int | None]:
     """By PyTorch's name for it, the slot of each tensor that this call saves; None for one it could but does not."""
+    read = operands(entry) if entry.op is not None and entry.vjp is None and entry.tracked else ()
+    places = operand_numbers(entry).items()
+    return {name: None if k is None else read[k] if k >= 0 else entry.first - k - 1 for name, k in places}
+
+
+def operand_numbers(entry: Entry) -> dict[str, int | None]:
+    """As `saved`, the number of the operand instead of its slot; -1, -2 and so on for the results."""
     op = entry.op
     if op is None or entry.vjp is not None or not entry.tracked:
         return {}
@@ -99,10 +106,10 @@ def saved(entry: Entry) -> dict[str, int | None]:
         source, _, needed = source.partition("/")
         at = int(source.removeprefix("r"))
         if source[0] == "r":
-            found[name] = entry.first + at
+            found[name] = -1 - at
         elif at < len(read):
             wanted = not needed or (int(needed) < len(read) and read[int(needed)] in entry.tracked)
-            found[name] = read[at] if wanted else None
+            found[name] = at if wanted else None
     return found
 
 
