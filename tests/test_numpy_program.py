@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 from parity import both
 
-from funcgrad.engine import interpret, numpy_program
+from funcgrad.engine import explain, interpret, numpy_program
 from funcgrad.engine.explain import compiles
 from funcgrad.engine.numpy_program import Beyond, NumpyProgram, Warming
 
@@ -130,10 +130,12 @@ def sentences_of_all_lengths(torch):
 
 
 @pytest.mark.parametrize("program", [growing_text, sentences_of_all_lengths])
-def test_lengths_that_change_compile_little(program, monkeypatch):
+def test_lengths_that_change_compile_little(program, monkeypatch, capsys):
     ran = []
     monkeypatch.setattr(interpret, "execute", lambda *a, run=interpret.execute: ran.append(a) or run(*a))
     before = compiles()
     both(program, rtol=1e-4, atol=1e-6)  # Adam's steps of the first few rounds magnify the last digit
     assert compiles() - before <= 6
     assert len(ran) >= 6
+    explain.explain()
+    assert "run op by op" in capsys.readouterr().out

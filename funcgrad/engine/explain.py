@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 
-from funcgrad.engine import eviction
+from funcgrad.engine import eviction, interpret
 
 SLOW = 2.0
 """Compiles that take longer than this many seconds say so on stderr."""
@@ -109,3 +109,5 @@ def explain(file=None) -> None:
     print(f"funcgrad compiled {len(_log)} programs in {total:.2f} s", file=file)
     for executable in _log:
         print("  " + describe(executable), file=file)
+    for where, (count, seconds) in interpret.runs.items():
+        print(f"  {count} programs that end at {where}, new almost each time: run op by op in {seconds:.2f} s", file=file)

@@ -30,6 +30,9 @@ _news: dict[str, int] = {}
 """By call site: how many more new structures than repeated ones it has launched lately."""
 
 
+runs: dict[str, tuple[int, float]] = {}
+"""By call site: how many programs were interpreted, and how many seconds that took."""
+
 _kinds: set = set()
 """The kinds of calls met at unstable sites."""
 _beyond: set = set()
@@ -65,7 +68,10 @@ def execute(executable, donated, kept, floats, ints, complexes):
     outputs = [_own(env[s]) for s in executable.outputs]
     residuals = [_own(r) for r in executable.residuals(pullbacks)]
     raised = [flag.raised(env, np if isinstance(env[flag.slot], np.ndarray) else jnp) for flag in executable.flags]
-    executable.spent += time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    executable.spent += seconds
+    count, total = runs.get(site := executable.path[-1].site, (0, 0.0))
+    runs[site] = count + 1, total + seconds
     return outputs, residuals, raised
 
 
