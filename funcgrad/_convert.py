@@ -60,6 +60,7 @@ def type_(self: Tensor, dtype=None, non_blocking=False, **kwargs):
     """The tensor's type as a string (``"torch.FloatTensor"``), or the tensor converted to one."""
     if dtype is None:
         where = "cuda." if self.device.type == "cuda" else ""
+        where += "sparse." if self.is_sparse else ""
         return f"torch.{where}{self.dtype.scalar_name}Tensor"
     if isinstance(dtype, str):
         dtype = _by_type_name(dtype)

@@ -8,11 +8,13 @@ See https://docs.pytorch.org/docs/stable/sparse.html.
 
 from __future__ import annotations
 
+import re
+
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import sparse as _jax_sparse
 
-from funcgrad import _creation, _dtypes, _formats, _operators
+from funcgrad import _creation, _dtypes, _formats, _legacy_types, _operators
 from funcgrad._errors import refusing, unsupported
 from funcgrad._tensor import Tensor
 from funcgrad.engine.values import Value, aval_of
@@ -299,7 +301,10 @@ class SparseCSR(_Sparse):
 
 
 def _indented(tensor: Tensor, before: str) -> str:
-    return repr(tensor).replace("\n", "\n" + " " * len(before))
+    """A part as a repr shows it: without its dtype, an empty one with its size."""
+    if not tensor.numel():
+        return f"tensor([], size={tuple(tensor.shape)})"
+    return re.sub(r",\s+dtype=torch\.\w+\)$", ")", repr(tensor)).replace("\n", "\n" + " " * len(before))
 
 
 # -- making them ------------------------------------------------------------------------------------------------------
@@ -431,3 +436,4 @@ def to_dense(self: Tensor, dtype=None, *, masked_grad=None) -> Tensor:
 
 
 to_sparse_coo, smm, spmm = to_sparse, mm, mm
+globals().update(_legacy_types.sparse())
