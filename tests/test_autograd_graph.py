@@ -46,6 +46,53 @@ def edges(t):
     return t.autograd.grad(z.sum(), e), str(e.node).split(" ")[0], e.output_nr
 
 
+def nothing_differentiable(t):
+    class Positive(t.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            result = x > 0
+            ctx.mark_non_differentiable(result)
+            return result
+
+        @staticmethod
+        def backward(ctx, g):
+            raise AssertionError
+
+    class Rounded(t.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return (x * 2).long(), x.argsort()
+
+        @staticmethod
+        def backward(ctx, *grads):
+            raise AssertionError
+
+    x = leaf(t)
+    mask = Positive.apply(x)
+    x.masked_fill(mask, 0).sum().backward()
+    return mask, Rounded.apply(x), x.grad
+
+
+def defaults_reach_setup_context(t):
+    class Scaled(t.autograd.Function):
+        @staticmethod
+        def forward(x, scale=2.0):
+            return x * scale
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            x, ctx.scale = inputs
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.scale, None
+
+    x = leaf(t)
+    Scaled.apply(x).sum().backward()
+    Scaled.apply(x, 3.0).sum().backward()
+    return x.grad
+
+
 def edge_leaf(t):
     x = leaf(t)
     z = x.exp()
@@ -477,6 +524,8 @@ PROGRAMS = [
     multi_grad_any,
     edges,
     edge_leaf,
+    nothing_differentiable,
+    defaults_reach_setup_context,
     edge_out,
     node_meta,
     node_hook,

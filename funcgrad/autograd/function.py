@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 
 from funcgrad import _dtypes
 from funcgrad._operators import check_writable, write
@@ -125,6 +126,10 @@ class Function(FunctionCtx):
     def apply(cls, *args, **kwargs):
         """Run ``forward`` and make its results differentiable through ``backward``."""
         own = _own(cls)
+        if "setup_context" in own:  # which is given the defaults too
+            bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+            bound.apply_defaults()
+            args, kwargs = bound.args, bound.kwargs
         if _function_rules.transformed() and "_for_all_examples" not in own and "setup_context" not in own:
             raise RuntimeError(_function_rules.NO_SETUP)
         batch = _function_rules.batch_over(args)
@@ -182,6 +187,8 @@ def _connect(cls, ctx, args, results):
         for i, t in enumerate(outs)
         if isinstance(t, Tensor) and id(t) not in skip and t.dtype.category >= _dtypes.FLOATING
     ]
+    if not chosen:
+        return results
     operands = [(i, a) for i, a in enumerate(args) if a is not None and a.requires_grad]
     values, _ = record(_op_of(cls), ([a for _, a in operands], [outs[i] for i in chosen]))
     program = state.program
