@@ -37,7 +37,9 @@ def getitem(self: Tensor, index) -> Tensor:
     if True in layout or False in layout:
         return wrap(record(_GATHER, (self, layout, *operands)))
     view = wrap(record(_VIEW, (self, layout, *operands)))
-    _views.attach(view, self, _VIEW, (layout, *operands), None)
+    # As they are now: the view stays where it is when its index is written later.
+    now = (o if o.__class__ is int else o._value or o._refresh() for o in operands)
+    _views.attach(view, self, _VIEW, (layout, *now), None)
     return view
 
 
@@ -45,12 +47,21 @@ def _shared(self: Tensor, index) -> Tensor | None:
     """`getitem` where NumPy shares the memory: only the part asked for is read. None if it is no such index."""
     if state.capture is not None:
         return None
+    index = tuple(_as_position(i) for i in index) if index.__class__ is tuple else _as_position(index)
     if isinstance(index, Tensor | np.ndarray):
         return _host_memory.rows(self, index) if index.dtype not in (bool, _dtypes.bool_) else None
     layout, operands = indexing.parse_index(self._known().aval.shape, index)
-    if all(o.__class__ is int for o in operands) and "a" not in layout and "u" not in layout:
+    basic = all(o.__class__ is int for o in operands)
+    if basic and not any(item in ("a", "u") or item is True or item is False for item in layout):
         return _host_memory.view(self, _VIEW, (layout, *operands))
     return None
+
+
+def _as_position(i):
+    """A tensor that is one position as its number: where a part of shared memory lies must be known at once."""
+    if isinstance(i, Tensor) and not i.dim() and i.dtype.category == _dtypes.INTEGER and i.dtype is not _dtypes.uint8:
+        return int(i.item())
+    return i
 
 
 def _lifted(layout: tuple, operands: tuple) -> tuple[tuple, tuple]:

@@ -16,10 +16,14 @@ from __future__ import annotations
 import itertools
 import weakref
 
+import numpy as np
+
 from funcgrad import _formats, _operators, _views
 from funcgrad._tensor import DETACH, Tensor, wrap
+from funcgrad.engine import launch
 from funcgrad.engine.record import as_leaf, detached, record, restrided
-from funcgrad.engine.values import Leaf, laid_out
+from funcgrad.engine.state import state
+from funcgrad.engine.values import Leaf, Value, laid_out
 from funcgrad.ops import layouts, strides
 from funcgrad.ops.strides import Geometry, contiguous_strides, derive
 
@@ -49,9 +53,18 @@ def geometry(tensor: Tensor) -> Geometry:
         dtype = made.parent.dtype
         name = "alias" if made.op.name == "real" and not dtype.is_complex else made.op.name
         source = {"source": dtype} if name == "view" else {}
-        place = derive(name, place, *made.args, **(made.kwargs or {}), **source)
+        place = derive(name, place, *map(_plain, made.args), **(made.kwargs or {}), **source)
         place = place if made.index is None else place[made.index]
     return place
+
+
+def _plain(argument):
+    """A view's argument; a position that is a value of the program as a number (0 where nothing may be read)."""
+    if not isinstance(argument, Value):
+        return argument
+    if state.capture is not None or state.program.traced:
+        return 0
+    return int(np.asarray(launch.read(argument)))
 
 
 def flat(tensor: Tensor) -> Tensor:

@@ -334,3 +334,50 @@ def test_factories_record_no_gradient():
     both(lambda torch: torch.cumsum(torch.ones(2), 0, out=torch.empty(2), dtype=torch.int32))
     both(lambda torch: torch.sum(torch.ones(2), 0, out=torch.empty(()), dtype=torch.int32))
     both(lambda torch: torch.sum(torch.ones(2), 0, out=torch.empty((), dtype=torch.float64)))
+
+
+def test_positions_given_by_tensors_in_shared_memory():
+    def program(torch):
+        x, one, zero = torch.arange(6.0).view(2, 3), torch.tensor(1), torch.tensor(0)
+        x.numpy()
+        found = [x[one], x[one, zero], x[zero, one], x[torch.tensor(-1)], x[:, one], x[True], x[False], x[one, None]]
+        x[one].fill_(9)
+        x[zero, one] = 7
+        return found, x
+
+    both(program)
+
+
+def test_complex_exponents():
+    def program(torch):
+        x, z = torch.tensor([2.0, 3.0]), torch.tensor([1 + 1j])
+        powers = [torch.pow(x, 2 + 1j), x ** (2 + 0j), (2 + 1j) ** x, torch.pow(z, 2 + 0j), torch.pow(z, 0.5)]
+        return [*powers, torch.pow(torch.tensor([2, 3]), 1j), torch.float_power(torch.tensor([2, 3]), 1 + 2j)]
+
+    both(program)
+
+
+@pytest.mark.parametrize("mode", ["floor", "trunc"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_rounded_quotients_of_halves(dtype, mode):
+    draws = np.random.RandomState(0).random_sample((2, 5000)).astype(np.float32)
+
+    def program(torch):
+        x, y = (torch.from_numpy(d).to(getattr(torch, dtype)) for d in (draws[0] * 200 - 100, draws[1] * 20 - 10))
+        return torch.div(x, y, rounding_mode=mode), torch.div(x, 3.3, rounding_mode=mode), torch.remainder(x, y)
+
+    both(program)
+
+
+def test_a_view_stays_where_its_index_was():
+    def program(torch):
+        x, i = torch.arange(6.0).view(2, 3), torch.tensor(0)
+        view, last = x[i], x[torch.tensor(-1), i]
+        i += 1
+        x.add_(1)
+        seen = [view.clone(), last.clone(), view.storage_offset(), last.storage_offset()]
+        x.numpy()
+        x.add_(1)
+        return seen, view, last, view.data_ptr() == x[0].data_ptr(), last.data_ptr() == x[1].data_ptr()
+
+    both(program)

@@ -130,9 +130,9 @@ def _positional_kinds(parameters) -> tuple:
     return (*kinds, *[STATIC] * 4)
 
 
-def exponent_is_static(exponent: float) -> bool:
+def exponent_is_static(exponent: float | complex) -> bool:
     """Squares, roots and whole powers are constants of the program: XLA multiplies instead of calling pow."""
-    return (2 * exponent).is_integer() and abs(exponent) <= 16
+    return not isinstance(exponent, complex) and (2 * exponent).is_integer() and abs(exponent) <= 16
 
 
 class Scalar:

@@ -15,6 +15,8 @@ from funcgrad.ops._arguments import checked
 from funcgrad.ops._number import Array, as_array, cast, expand
 
 HALVES = (_dtypes.float16, _dtypes.bfloat16)
+HALF_BITS = {_dtypes.bfloat16: (8, 7), _dtypes.float16: (5, 10)}
+"""Exponent and mantissa bits, for `lax.reduce_precision`."""
 NUMERIC = "ihfc"
 ALL = "biuhfc"
 REAL = "bihf"

@@ -14,6 +14,7 @@ from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
 from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import (
+    HALF_BITS,
     HALVES,
     NUMERIC,
     arithmetic_operands,
@@ -177,7 +178,9 @@ def div(input: Array | Scalar, other: Array | Scalar, *, rounding_mode: str | No
     _refuse_zero(d, other)
     if d.category == _dtypes.INTEGER:
         return lax.div(x, y) if rounding_mode == "trunc" else _integer_floor(x, y)
-    return cast(_truncated(x / y) if rounding_mode == "trunc" else _float_floor(x, y), d)
+    # The kernel for two tensors of halves rounds after each operation; that for a number only at the end.
+    bits = HALF_BITS.get(d) if shape_of(other) != () else None
+    return cast(_truncated(_rounded(x / y, bits)) if rounding_mode == "trunc" else _float_floor(x, y, bits), d)
 
 
 @checked
@@ -212,13 +215,17 @@ def _integer_floor(x: Array, y: Array) -> Array:
     return jnp.where((lax.rem(x, y) != 0) & ((x < 0) != (y < 0)), q - literal(q, 1), q)
 
 
-def _float_floor(x: Array, y: Array) -> Array:
+def _rounded(x: Array, bits: tuple[int, int] | None) -> Array:
+    return x if bits is None else lax.reduce_precision(x, *bits)
+
+
+def _float_floor(x: Array, y: Array, bits: tuple[int, int] | None = None) -> Array:
     # x / y rounded could reach the next integer, so the remainder is taken off first, as Python does.
-    rest = _fmod(x, y)
-    q = (x - rest) / y
-    q = jnp.where((rest != 0) & ((rest < 0) != (y < 0)), q - literal(q, 1), q)
+    rest = _rounded(_fmod(x, y), bits)
+    q = _rounded(_rounded(x - rest, bits) / y, bits)
+    q = jnp.where((rest != 0) & ((rest < 0) != (y < 0)), _rounded(q - literal(q, 1), bits), q)
     whole = lax.floor(q)
-    whole = jnp.where(q - whole > literal(q, 0.5), whole + literal(q, 1), whole)
+    whole = jnp.where(_rounded(q - whole, bits) > literal(q, 0.5), whole + literal(q, 1), whole)
     return lax.stop_gradient(jnp.where(y == 0, x / y, whole))
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from funcgrad import _dtypes, _errors
-from funcgrad.ops._elementwise import HALVES
+from funcgrad.ops._elementwise import HALF_BITS, HALVES
 from funcgrad.ops._matrix_checks import scalar_name
 from funcgrad.ops._number import Array, cast
 from funcgrad.ops._positions import PROMISE
@@ -26,7 +26,6 @@ _PADDING_MODES = ("zeros", "border", "reflection")
 # -- coordinates ------------------------------------------------------------------------------------------------------
 
 
-_HALF_BITS = {_dtypes.bfloat16: (8, 7), _dtypes.float16: (5, 10)}
 
 
 def _pixel(x: Array, size: int, align_corners: bool, planar: bool, bits) -> Array:
@@ -138,7 +137,7 @@ def _sample(input: Array, grid: Array, mode: str, padding_mode: str, align_corne
     wide = _dtypes.float32 if d in HALVES else d
     flat, places = jnp.moveaxis(cast(input, wide), 1, -1).reshape(-1, c), cast(grid, wide)
     # The grid's last axis is (x, y, z), the image's axes are (z, y, x).
-    planar, bits = len(sizes) == 2, _HALF_BITS.get(d)
+    planar, bits = len(sizes) == 2, HALF_BITS.get(d)
     pixels = [_pixel(places[..., -1 - i], size, align_corners, planar, bits) for i, size in enumerate(sizes)]
     if mode == "bicubic":
         out = _cubic(flat, pixels, sizes, lambda x, n: _inside(x, n, padding_mode, align_corners))

@@ -284,7 +284,8 @@ def _getitem(g: Geometry, layout, *operands) -> Geometry:
     values, dim = iter(operands), 0
     for item in layout:
         if item == "i":
-            g = g.without(dim, _known(next(values)) * g.strides[dim])
+            at = _known(next(values))
+            g = g.without(dim, (at + g.sizes[dim] if at < 0 else at) * g.strides[dim])
         elif item == "n":
             g = _unsqueeze(g, dim)
             dim += 1
