@@ -17,6 +17,12 @@ def create_graph_through_a_launched_gradient(t):
     return first, t.autograd.grad([2 * x.grad + y.grad], [x], [t.ones(2, 2)])
 
 
+def zeros_for_the_unused(t):
+    x, a = t.tensor(0.5, requires_grad=True), t.tensor(2.0, requires_grad=True)
+    first, zero = t.autograd.grad(x * x, [x, a], create_graph=True, materialize_grads=True)
+    return zero, t.autograd.grad(zero, x, materialize_grads=True), t.autograd.grad(first, a, materialize_grads=True)
+
+
 def penalty_after_a_read(t):
     w = t.tensor([1.0, 2.0, 3.0], requires_grad=True)
     (g,) = t.autograd.grad((w**3).sum(), w, create_graph=True)
@@ -262,6 +268,7 @@ def versions(t):
         versions,
         create_graph_through_a_launched_gradient,
         penalty_after_a_read,
+        zeros_for_the_unused,
         function_that_writes_to_views,
         retained_gradients_follow_writes,
         transposed_in_place_then_written,

@@ -105,7 +105,7 @@ def grad(
         if value is not None:
             results.append(_hooked(t, wrap(value)) if isinstance(place, Leaf) else wrap(value))
         elif materialize_grads:
-            results.append(_operators.call("zeros_like", t))
+            results.append(_operators.call("zeros_like", t.detach()).requires_grad_(create_graph))
         elif allow_unused:
             results.append(None)
         else:
