@@ -71,9 +71,10 @@ class Flag:
         self.name = name
         self.site = site
 
-    def raised(self, env: dict, xp=jnp):
-        """Whether some value is out of range, and the first such value; computed by the module `xp`."""
+    def raised(self, env: dict):
+        """Whether some value is out of range, and the first such value; of NumPy's arrays, computed by NumPy."""
         values, check = env[self.slot], self.check
+        xp = np if isinstance(values, np.ndarray) else jnp
         bad = check.bad(values)
         first = xp.argmax(bad.reshape(-1)) if bad.size else 0
         worst = values.reshape(-1)[first] if bad.size else xp.zeros((), values.dtype)

@@ -67,7 +67,7 @@ def execute(executable, donated, kept, floats, ints, complexes):
     pullbacks = run(executable.path, env, Numbers(floats, ints, complexes), executable.differentiated)
     outputs = [_own(env[s]) for s in executable.outputs]
     residuals = [_own(r) for r in executable.residuals(pullbacks)]
-    raised = [flag.raised(env, np if isinstance(env[flag.slot], np.ndarray) else jnp) for flag in executable.flags]
+    raised = [flag.raised(env) for flag in executable.flags]
     seconds = time.perf_counter() - start
     executable.spent += seconds
     count, total = runs.get(site := executable.path[-1].site, (0, 0.0))
