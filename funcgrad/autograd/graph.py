@@ -131,7 +131,7 @@ _BINARY = {"add", "sub", "mul", "div"}
 
 
 def _same_twice(entry: Entry) -> bool:
-    return all(getattr(a, "index", None) == entry.reads[0] for a in entry.args[:2])
+    return all(isinstance(a, Ref) and a.index == entry.reads[0] for a in entry.args[:2])
 
 
 def _context(program: Program, entry: Entry):
@@ -148,6 +148,12 @@ def _replaced(registry: dict, call: Callable, present: tuple) -> tuple:
         found = call(hook)
         if found is not None:
             found = found if isinstance(found, tuple | list) else (found,)
+            if len(found) != len(present):
+                name = getattr(hook, "__name__", "<unknown>")
+                raise RuntimeError(
+                    f"hook '{name}' has returned an incorrect number of values (got {len(found)}, but expected "
+                    f"{len(present)})"
+                )
             present = tuple(f if f is not None else p for f, p in zip(found, present))
     return present
 
@@ -163,11 +169,18 @@ def _seam_for(program: Program, entry: Entry, registry: OrderedDict, after: bool
         seam = Seam(position(program.node.path(), entry.first), entry.first, len(entry.outs))
         seam.node_hooks = lambda given, made: given if made is None else made
         program.seams.append(seam)
-    earlier = seam.node_hooks
+    earlier, operands = seam.node_hooks, _operands(entry)
+    places = [operands.index(slot) for slot in entry.tracked]
 
     def call(given: list, made: list | None) -> list | None:
         found = earlier(given, made)
-        return _call_hooks(registry, after, *((found, None) if made is None else (given, found)))
+        if made is None:
+            return _call_hooks(registry, after, found, None)
+        every = [None] * len(operands)
+        for place, gradient in zip(places, found):
+            every[place] = gradient
+        every = _call_hooks(registry, after, given, every)
+        return [every[place] for place in places]
 
     seam.node_hooks = call
 
