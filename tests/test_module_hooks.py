@@ -1,5 +1,7 @@
 """Hooks of `torch.nn.Module`, from its documentation: each program runs under both libraries, results must agree."""
 
+import collections
+import pickle
 import warnings
 
 import pytest
@@ -197,6 +199,69 @@ def global_backward_hooks(torch):
     n = len(seen)
     m(x).sum().backward()
     return seen[:n], seen[n:], x.grad
+
+
+@case
+def hooks_at_the_last_function(torch):
+    """The old kind of backward hooks: what they see, replace, and warn of."""
+    nn, seen = torch.nn, []
+
+    class M(nn.Module):
+        def forward(self, x):
+            return {"y": x.exp()}
+
+    def shapes(gradients):
+        return sorted(str(None if g is None else tuple(g.shape)) for g in gradients)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for m in (nn.Sigmoid(), nn.Linear(2, 3), M()):
+            m.register_backward_hook(lambda m, gi, go: seen.append((type(m).__name__, shapes(gi), shapes(go))))
+            m.register_backward_hook(lambda m, gi, go: (*(g * 2 for g in gi),))
+            x = torch.ones(4, 2, requires_grad=True)
+            y = m(x.exp())
+            (y["y"] if isinstance(y, dict) else y).sum().backward()
+            seen.append(x.grad)
+    wrong = nn.Sigmoid()
+    wrong.register_backward_hook(lambda m, gi, go: ())
+    text = error(wrong(torch.ones(2, requires_grad=True)).sum().backward)
+    return seen, [str(w.message) for w in caught], error(m.register_full_backward_hook, print), text
+
+
+@case
+def old_and_new_hooks_for_all_modules(torch):
+    module = torch.nn.modules.module
+    with module.register_module_backward_hook(print):
+        text = error(module.register_module_full_backward_hook, print)
+    module._global_is_full_backward_hook = None
+    module.register_module_forward_hook(lambda *a: 1 / 0)
+    module._global_forward_hooks = type(module._global_forward_hooks)()
+    return text, torch.nn.ReLU()(torch.ones(1))
+
+
+@case
+def named_tuples_pass_full_hooks(torch):
+    Pair = collections.namedtuple("Pair", "double triple")
+
+    class Split(torch.nn.Module):
+        def forward(self, x):
+            return Pair(x * 2, x * 3)
+
+    m, seen = Split(), []
+    m.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go)))
+    y = m(torch.arange(3.0, requires_grad=True))
+    y.triple.sum().backward()
+    return type(y).__name__, seen
+
+
+@case
+def handles_are_copied_with_their_modules(torch):
+    m = torch.nn.Sequential(torch.nn.LazyLinear(2), torch.nn.ReLU())
+    m.handle = m.register_forward_hook(error)
+    again = pickle.loads(pickle.dumps(m))
+    before = len(again._forward_hooks), again.handle.id == m.handle.id
+    again.handle.remove()
+    return before, len(again._forward_hooks), len(m._forward_hooks), again[0].has_uninitialized_params()
 
 
 @pytest.mark.parametrize("name", case)

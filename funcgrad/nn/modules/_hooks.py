@@ -10,30 +10,9 @@ from collections import OrderedDict
 from funcgrad._tensor import Tensor
 from funcgrad.utils.hooks import BackwardHook, RemovableHandle
 
-# PyTorch's names of the hooks for all modules.
-_global_forward_pre_hooks: OrderedDict = OrderedDict()
-_global_forward_hooks: OrderedDict = OrderedDict()
-_global_forward_hooks_always_called: OrderedDict = OrderedDict()
-_global_forward_hooks_with_kwargs: OrderedDict = OrderedDict()
-_global_backward_pre_hooks: OrderedDict = OrderedDict()
-_global_backward_hooks: OrderedDict = OrderedDict()
-_global_module_registration_hooks: OrderedDict = OrderedDict()
-_global_parameter_registration_hooks: OrderedDict = OrderedDict()
-_global_buffer_registration_hooks: OrderedDict = OrderedDict()
-_global_is_full_backward_hook: bool | None = None
-GLOBAL_REGISTRATION: dict[str, OrderedDict] = {
-    "module": _global_module_registration_hooks,
-    "parameter": _global_parameter_registration_hooks,
-    "buffer": _global_buffer_registration_hooks,
-}
+shared: dict = {}
+"""The namespace of the file `module`, which has the hooks for all modules by PyTorch's names."""
 _MIXED = "Cannot use both regular backward hooks and full backward hooks {}. Please use only one of them."
-
-
-def any_global() -> bool:
-    """Whether any hook for all modules is registered."""
-    return bool(
-        _global_forward_pre_hooks or _global_forward_hooks or _global_backward_pre_hooks or _global_backward_hooks
-    )
 
 
 def _register(registry: OrderedDict, hook, prepend: bool = False, extra: list | tuple = ()) -> RemovableHandle:
@@ -178,7 +157,7 @@ class HooksMixin:
             raise
 
     def _hooked_forward(self, args, kwargs, so_far: dict):
-        for key, hook in (*_global_forward_pre_hooks.items(), *self._forward_pre_hooks.items()):
+        for key, hook in (*shared["_global_forward_pre_hooks"].items(), *self._forward_pre_hooks.items()):
             if key in self._forward_pre_hooks_with_kwargs:
                 changed = hook(self, args, kwargs)
                 if changed is not None:
@@ -195,9 +174,9 @@ class HooksMixin:
         if backward is not None:
             args = backward.setup_input_hook(args)
         output = so_far["output"] = self.forward(*args, **kwargs)
-        for key, hook in (*_global_forward_hooks.items(), *self._forward_hooks.items()):
+        for key, hook in (*shared["_global_forward_hooks"].items(), *self._forward_hooks.items()):
             so_far["called"].add(key)
-            with_kwargs = key in self._forward_hooks_with_kwargs or key in _global_forward_hooks_with_kwargs
+            with_kwargs = key in self._forward_hooks_with_kwargs or key in shared["_global_forward_hooks_with_kwargs"]
             changed = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
             if changed is not None:
                 output = so_far["output"] = changed
@@ -213,14 +192,16 @@ class HooksMixin:
         return backward.setup_output_hook(output)
 
     def _backward_hook(self) -> BackwardHook | None:
-        pre = [*_global_backward_pre_hooks.values(), *self._backward_pre_hooks.values()]
-        full = [*_global_backward_hooks.values()] if _global_is_full_backward_hook else []
+        pre = [*shared["_global_backward_pre_hooks"].values(), *self._backward_pre_hooks.values()]
+        full = [*shared["_global_backward_hooks"].values()] if shared["_global_is_full_backward_hook"] else []
         full += self._backward_hooks.values() if self._is_full_backward_hook else []
         return BackwardHook(self, full, pre) if pre or full else None
 
     def _add_non_full_backward_hooks(self, args, output) -> None:
         """Let the old kind of backward hooks run at the function that made the (first) result."""
-        hooks = [] if _global_is_full_backward_hook is not False else [*_global_backward_hooks.values()]
+        hooks = (
+            [] if shared["_global_is_full_backward_hook"] is not False else [*shared["_global_backward_hooks"].values()]
+        )
         hooks += self._backward_hooks.values() if self._is_full_backward_hook is False else []
         first = output
         while hooks and not isinstance(first, Tensor):
@@ -232,16 +213,17 @@ class HooksMixin:
             _warn_non_full(args, output, function)
 
     def _call_always_hooks(self, args, kwargs, so_far: dict) -> None:
-        always = {**_global_forward_hooks_always_called, **self._forward_hooks_always_called}
-        for key, hook in (*_global_forward_hooks.items(), *self._forward_hooks.items()):
+        always = {**shared["_global_forward_hooks_always_called"], **self._forward_hooks_always_called}
+        everywhere = shared["_global_forward_hooks"]
+        for key, hook in (*everywhere.items(), *self._forward_hooks.items()):
             if key not in always or key in so_far["called"]:
                 continue
-            with_kwargs = key in self._forward_hooks_with_kwargs or key in _global_forward_hooks_with_kwargs
+            with_kwargs = key in self._forward_hooks_with_kwargs or key in shared["_global_forward_hooks_with_kwargs"]
             try:
                 changed = hook(self, args, *((kwargs,) if with_kwargs else ()), so_far["output"])
             except Exception as e:
                 warnings.warn(
-                    f"{'global ' if key in _global_forward_hooks else ''}module forward hook with ``always_call=True`` raised an "
+                    f"{'global ' if key in everywhere else ''}module forward hook with ``always_call=True`` raised an "
                     f"exception that was silenced as another error was raised in forward: {e}",
                     stacklevel=2,
                 )
@@ -252,24 +234,26 @@ class HooksMixin:
 
 def register_module_forward_pre_hook(hook) -> RemovableHandle:
     """As ``Module.register_forward_pre_hook``, for every module."""
-    return _register(_global_forward_pre_hooks, hook)
+    return _register(shared["_global_forward_pre_hooks"], hook)
 
 
 def register_module_forward_hook(hook, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
     """As ``Module.register_forward_hook``, for every module."""
     handle = _register(
-        _global_forward_hooks, hook, extra=[_global_forward_hooks_always_called, _global_forward_hooks_with_kwargs]
+        shared["_global_forward_hooks"],
+        hook,
+        extra=[shared["_global_forward_hooks_always_called"], shared["_global_forward_hooks_with_kwargs"]],
     )
     if always_call:
-        _global_forward_hooks_always_called[handle.id] = True
+        shared["_global_forward_hooks_always_called"][handle.id] = True
     if with_kwargs:
-        _global_forward_hooks_with_kwargs[handle.id] = True
+        shared["_global_forward_hooks_with_kwargs"][handle.id] = True
     return handle
 
 
 def register_module_full_backward_pre_hook(hook) -> RemovableHandle:
     """As ``Module.register_full_backward_pre_hook``, for every module."""
-    return _register(_global_backward_pre_hooks, hook)
+    return _register(shared["_global_backward_pre_hooks"], hook)
 
 
 def register_module_full_backward_hook(hook) -> RemovableHandle:
@@ -283,31 +267,30 @@ def register_module_backward_hook(hook) -> RemovableHandle:
 
 
 def _register_global_backward(hook, full: bool) -> RemovableHandle:
-    global _global_is_full_backward_hook
-    if _global_is_full_backward_hook is not full and _global_is_full_backward_hook is not None:
+    if shared["_global_is_full_backward_hook"] is not full and shared["_global_is_full_backward_hook"] is not None:
         raise RuntimeError(_MIXED.format("as a global Module hook"))
-    _global_is_full_backward_hook = full
-    return _register(_global_backward_hooks, hook)
+    shared["_global_is_full_backward_hook"] = full
+    return _register(shared["_global_backward_hooks"], hook)
 
 
 def register_module_module_registration_hook(hook) -> RemovableHandle:
     """Call ``hook(module, name, submodule)`` when a submodule is registered."""
-    return _register(GLOBAL_REGISTRATION["module"], hook)
+    return _register(shared["_global_module_registration_hooks"], hook)
 
 
 def register_module_parameter_registration_hook(hook) -> RemovableHandle:
     """Call ``hook(module, name, parameter)`` when a parameter is registered."""
-    return _register(GLOBAL_REGISTRATION["parameter"], hook)
+    return _register(shared["_global_parameter_registration_hooks"], hook)
 
 
 def register_module_buffer_registration_hook(hook) -> RemovableHandle:
     """Call ``hook(module, name, buffer)`` when a buffer is registered."""
-    return _register(GLOBAL_REGISTRATION["buffer"], hook)
+    return _register(shared["_global_buffer_registration_hooks"], hook)
 
 
 def registered(kind: str, module, name: str, thing):
     """What the registration hooks make of a new parameter, buffer or module."""
-    for hook in GLOBAL_REGISTRATION[kind].values():
+    for hook in shared[f"_global_{kind}_registration_hooks"].values():
         changed = hook(module, name, thing)
         if changed is not None:
             thing = changed

@@ -21,15 +21,6 @@ from funcgrad.engine.state import state
 from funcgrad.nn.modules import _hooks
 from funcgrad.nn.modules._hooks import (
     HooksMixin,
-    _global_backward_hooks,  # noqa: F401
-    _global_backward_pre_hooks,  # noqa: F401
-    _global_buffer_registration_hooks,  # noqa: F401
-    _global_forward_hooks,  # noqa: F401
-    _global_forward_hooks_always_called,  # noqa: F401
-    _global_forward_hooks_with_kwargs,  # noqa: F401
-    _global_forward_pre_hooks,  # noqa: F401
-    _global_module_registration_hooks,  # noqa: F401
-    _global_parameter_registration_hooks,  # noqa: F401
     register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
@@ -60,6 +51,19 @@ _REGISTRIES = (
     "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
     "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
 )  # fmt: skip
+
+# Hooks for all modules. Who assigns an empty dictionary to one of these names removes them, as in PyTorch.
+_global_forward_pre_hooks: OrderedDict = OrderedDict()
+_global_forward_hooks: OrderedDict = OrderedDict()
+_global_forward_hooks_always_called: OrderedDict = OrderedDict()
+_global_forward_hooks_with_kwargs: OrderedDict = OrderedDict()
+_global_backward_pre_hooks: OrderedDict = OrderedDict()
+_global_backward_hooks: OrderedDict = OrderedDict()
+_global_module_registration_hooks: OrderedDict = OrderedDict()
+_global_parameter_registration_hooks: OrderedDict = OrderedDict()
+_global_buffer_registration_hooks: OrderedDict = OrderedDict()
+_global_is_full_backward_hook: bool | None = None
+_hooks.shared = globals()
 
 
 class Module(HooksMixin, StateDictMixin, TreeMixin):
@@ -120,7 +124,7 @@ class Module(HooksMixin, StateDictMixin, TreeMixin):
         own = self.__dict__
         if (
             own["_backward_hooks"] or own["_backward_pre_hooks"] or own["_forward_hooks"] or own["_forward_pre_hooks"]
-            or _hooks.any_global()
+            or _global_forward_hooks or _global_forward_pre_hooks or _global_backward_hooks or _global_backward_pre_hooks
         ):  # fmt: skip
             return self._call_with_hooks(*args, **kwargs)
         if state.grad:
