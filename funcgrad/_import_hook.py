@@ -135,6 +135,9 @@ class _Hook(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def create_module(self, spec):
         module = _submodule(ours(spec.name))
         if module is None:
+            parent, _, leaf = spec.name.rpartition(".")
+            if leaf in vars(sys.modules[parent]):  # a class or function: whoever looks for a module there tries on
+                raise ModuleNotFoundError(f"No module named {spec.name!r}; {parent!r} is not a package", name=spec.name)
             self._note_missing(spec.name)
             if _is_private(spec.name):
                 raise ModuleNotFoundError(f"No module named {spec.name!r} in funcgrad", name=spec.name)

@@ -249,6 +249,17 @@ def test_missing_names_fail_when_used(tmp_path):
     assert lines[-1].startswith("False False False True <module 'torch.nowhere.other'")
 
 
+def test_classes_are_no_modules(tmp_path):
+    """`unittest.mock` looks for modules as far along a path as there are any."""
+    code = """
+    from unittest import mock
+    import torch.nn.utils.prune as prune
+    with mock.patch("torch.nn.utils.prune.L1Unstructured.compute_mask") as patched:
+        print(prune.L1Unstructured.compute_mask is patched)
+    """
+    assert checked(tmp_path, code) == "True\n"
+
+
 def test_packages_that_see_no_torch(tmp_path):
     probe = """
         try:
@@ -407,5 +418,7 @@ def test_malloc_is_tuned_only_where_wanted(tmp_path):
 
 
 def test_a_function_that_hides_a_submodule_stays(tmp_path):
-    source = "from torch.autograd.gradcheck import gradcheck\nimport torch\nprint(torch.autograd.gradcheck is gradcheck)"
+    source = (
+        "from torch.autograd.gradcheck import gradcheck\nimport torch\nprint(torch.autograd.gradcheck is gradcheck)"
+    )
     assert run("-m", "funcgrad", program(tmp_path, source), cwd=tmp_path)[1].strip() == "True"
