@@ -179,7 +179,10 @@ CREATES = {
     "triu_indices", "bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window",
     "scalar_tensor", "fftfreq", "rfftfreq", "empty_strided",
 }  # fmt: skip
-GRADS = {"native_layer_norm": (True, False, False), "native_batch_norm": (True, False, False)}
+GRADS = {
+    "native_layer_norm": (True, False, False), "native_batch_norm": (True, False, False),
+    "lu_unpack": (False, True, True), "linalg.lu": (False, True, True), "linalg.lstsq": (True, True, False, False),
+}  # fmt: skip
 """Which of an op's floating-point results require grad, where not all do."""
 SAVES_NOTHING = {
     "add", "sub", "rsub", "neg", "sum", "mean", "view", "reshape", "expand", "permute", "transpose", "t", "squeeze",

@@ -50,7 +50,7 @@ def _make_op(name: str) -> Op:
         creates=short in table.CREATES or name.startswith("signal.windows."),
         bounds=INDEX_BOUNDS.get(short),
         reflected=short in table.REFLECTED,
-        grads=table.GRADS.get(short),
+        grads=table.GRADS.get(name),
     )
     return made
 
