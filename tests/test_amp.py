@@ -519,3 +519,21 @@ def test_a_scaler_of_lbfgs_and_of_several_optimizers():
         return [w, v, scaler.state_dict()]
 
     both(code)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Adagrad"])
+def test_what_a_scaled_step_leaves_as_gradient(name, fused):
+    def code(T):
+        p = T.nn.Parameter(T.tensor([1.0, 2.0]))
+        optimizer = getattr(T.optim, name)([p], lr=0.1, fused=fused)
+        scaler, seen = T.amp.GradScaler("cpu", init_scale=8.0), []
+        for factor in (1, float("inf"), 1):
+            optimizer.zero_grad()
+            scaler.scale((p**2).sum() * factor).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            seen += [p.grad.tolist(), p.detach().clone(), scaler.get_scale()]
+        return seen
+
+    both(code)

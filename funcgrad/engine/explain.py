@@ -110,4 +110,6 @@ def explain(file=None) -> None:
     for executable in _log:
         print("  " + describe(executable), file=file)
     for where, (count, seconds) in interpret.runs.items():
-        print(f"  {count} programs that end at {where}, new almost each time: run op by op in {seconds:.2f} s", file=file)
+        print(
+            f"  {count} programs that end at {where}, new almost each time: run op by op in {seconds:.2f} s", file=file
+        )

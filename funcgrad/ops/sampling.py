@@ -26,8 +26,6 @@ _PADDING_MODES = ("zeros", "border", "reflection")
 # -- coordinates ------------------------------------------------------------------------------------------------------
 
 
-
-
 def _pixel(x: Array, size: int, align_corners: bool, planar: bool, bits) -> Array:
     """From -1 ... 1 to an index, in the order of PyTorch's operations; halves (`bits`) are rounded after each."""
 
