@@ -360,7 +360,7 @@ CALLS = {
         T.ExpTransform().inv.with_cache()
         T.ExpTransform().inv.with_cache()._inv._cache_size
         T.AffineTransform(1, 2).inv.with_cache()._inv._cache_size
-        T.CatTransform([T.StickBreakingTransform(), T.StickBreakingTransform()], -1, [2, 3])(t.ones(5))
+        T.CatTransform([T.StickBreakingTransform(), T.StickBreakingTransform()], -1, [2, 3])(t.full((5,), 0.5))
         T.PowerTransform(t.tensor([1.0, 2])).forward_shape((3, 1))
         T.AffineTransform(1, t.tensor([1.0, 2])).inverse_shape((3, 1))
         T.IndependentTransform(T.ExpTransform(), 1).with_cache(1)._cache_size

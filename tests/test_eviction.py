@@ -19,7 +19,7 @@ def test_forgotten_programs_are_compiled_again(monkeypatch):
         return loss.item()
 
     def losses(w):
-        return [step(n, w) for n in (3, 4, 5)]
+        return [step(n, w) for n in (303, 304)]  # sizes that no other test has compiled
 
     w = torch.tensor(2.0, requires_grad=True)
     first = losses(w)
