@@ -88,7 +88,9 @@ def get_file_path(*path_components: str) -> str:
     """A path inside the package."""
     import os
 
-    return os.path.join(os.path.dirname(__file__), *path_components)
+    from funcgrad import version
+
+    return os.path.join(os.path.dirname(version.__file__), *path_components)
 
 
 def fork(*args, **kwargs):
