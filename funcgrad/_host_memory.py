@@ -27,7 +27,7 @@ from weakref import ref as weak
 import numpy as np
 
 from funcgrad import _device, _dtypes, _views
-from funcgrad._storage import geometry, root_of, whole
+from funcgrad._geometry import geometry, is_conj, is_neg, root_of, shows_memory, whole
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.launch import read, settle
 from funcgrad.engine.record import as_leaf, record
@@ -88,7 +88,7 @@ class HostMemory:
             return tensor._value or tensor._refresh()
         if tensor is root:
             return self._now(root, self.array)
-        if tensor._seen is not None and not root._seen.requires_grad and _only_moves(tensor):
+        if tensor._seen is not None and not root._seen.requires_grad and shows_memory(tensor):
             return self._now(tensor, self.window(geometry(tensor)))
         above = root._refresh()
         if tensor._seen is None or tensor._seen_of is not above:
@@ -157,17 +157,6 @@ def _equal(here: np.ndarray, there: np.ndarray) -> bool:
     return bool(np.array_equal(here, there))
 
 
-def _only_moves(tensor: Tensor) -> bool:
-    """Whether a view shows the elements of its root as they are."""
-    while tensor._made is not None:
-        made = tensor._made
-        if made.op.name in _CHANGING or (made.op.name == "view" and tensor.dtype is not made.parent.dtype):
-            return False
-        tensor = made.parent
-    return True
-
-
-_CHANGING = {"conj", "adjoint", "H", "mH", "resolve_conj", "real", "imag", "view_as_real", "view_as_complex"}
 _ALONE = {False: HostMemory(np.zeros(1), wrap(None))._counts(), True: HostMemory(np.zeros(1)[:], wrap(None))._counts()}
 """The reference counts of an array that only a `HostMemory` holds, without and with an owner besides it."""
 
@@ -205,7 +194,7 @@ def rows(tensor: Tensor, index) -> Tensor | None:
         index = np.asarray(known.array)
     elif index.dtype.kind != "i":
         return None
-    if not memory.is_shared() or tensor.requires_grad or not _only_moves(tensor) or not index.ndim or not index.size:
+    if not memory.is_shared() or tensor.requires_grad or not shows_memory(tensor) or not index.ndim or not index.size:
         return None
     here = memory.window(geometry(tensor))
     if not here.ndim or index.min() < -here.shape[0] or index.max() >= here.shape[0]:
@@ -297,9 +286,14 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
         )
     elif self.requires_grad and state.grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    for name, short, is_set in (("conjugate", "conj", is_conj), ("negative", "neg", is_neg)):
+        if not force and is_set(self):
+            raise RuntimeError(
+                f"Can't call numpy() on Tensor that has {name} bit set. Use tensor.resolve_{short}().numpy() instead."
+            )
     if self.dtype.numpy.kind not in "biufc":
         raise TypeError(f"Got unsupported ScalarType {self.dtype.scalar_name}")
-    if not _only_moves(self) or not self.numel() or state.program.traced or state.capture is not None:
+    if not shows_memory(self) or not self.numel() or state.program.traced or state.capture is not None:
         return np.array(self._host())
     root = root_of(self)
     if root._memory is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcgrad import _dtypes, _host_memory, _views
+from funcgrad import _dtypes, _geometry, _host_memory, _views
 from funcgrad._creation import as_tensor, from_array
+from funcgrad._geometry import root_of, whole
 from funcgrad._operators import check_overlap, check_writable, op, write
-from funcgrad._storage import whole
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
@@ -86,6 +86,8 @@ def setitem(self: Tensor, index, value) -> None:
     if isinstance(value, Tensor) and value.device is not self.device and not value.dim():
         value = value.to(self.device)
     shape = tuple(value.shape) if isinstance(value, Tensor) else ()
+    if shape and (self._root is not None or self._views) and root_of(value) is root_of(self) and _is_basic(layout):
+        _geometry.check_overlap(getitem(self, index), [value])
     if indexing.mask_operands(layout) and not indexing.writes_masked(self.dim(), layout, shape):
         layout, operands = _lifted(layout, operands)
     else:
@@ -98,9 +100,13 @@ def setitem(self: Tensor, index, value) -> None:
 def _check_part(self: Tensor, layout: tuple) -> None:
     """PyTorch's error for writing to a part that repeats elements."""
     place = whole(self)
-    if all(item in (":", "i", "n") or (item.__class__ is tuple and item[0] == "s") for item in layout):
+    if _is_basic(layout):
         place = strides.derive("getitem", place, layout, *[0] * len(layout))
     check_overlap(place.sizes, place.strides)
+
+
+def _is_basic(layout: tuple) -> bool:
+    return all(item in (":", "i", "n") or (item.__class__ is tuple and item[0] == "s") for item in layout)
 
 
 def install() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from funcgrad import _dtypes, _host_memory, _operators, _storage
+from funcgrad._geometry import check_overlap
 from funcgrad._operators import check_writable, write
 from funcgrad._storage import COPY
 from funcgrad._tensor import Tensor
@@ -16,6 +17,8 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     if src.device is not self.device:
         src = src.to(self.device)
+    elif self._root is not None or self._views:
+        check_overlap(self, [src])
     value = src._read()
     if src.dtype is not self.dtype:
         value = _operators.record(_operators.op("cast"), (value, self.dtype))

@@ -53,7 +53,7 @@ ROWS = (
         repeat_interleave reshape resolve_conj resolve_neg roll rot90 rsub select slogdet softmax log_softmax split
         split_with_sizes squeeze std_mean swapaxes swapdims t tensor_split tile transpose unbind unflatten
         unique unique_consecutive unsafe_chunk unsafe_split unsqueeze var_mean view_as_complex view_as_real vsplit where
-        adjoint angle argwhere atleast_1d atleast_2d atleast_3d conj narrow_copy cumulative_trapezoid
+        adjoint angle argwhere atleast_1d atleast_2d atleast_3d conj narrow_copy cumulative_trapezoid _neg_view
         gradient trapezoid trapz istft stft unsafe_split_with_sizes
     """,
     ),

@@ -11,8 +11,8 @@ import functools
 import jax
 import numpy as np
 
+from funcgrad import _dtypes, _geometry, _out_dtypes, _views, ops
 from funcgrad import _operator_table as table
-from funcgrad import _out_dtypes, _views, ops
 from funcgrad._tensor import Tensor
 from funcgrad.engine.record import Override, record, restrided
 from funcgrad.engine.record import record as record_as_is
@@ -111,16 +111,20 @@ def view_form(op: Op, path: str):
     """As `function_form`, for results that share memory with their first argument."""
 
     may_copy, at_position = op.name in _MAY_COPY, op.name in ("narrow", "select")
-    by_size = _LIKE_ANOTHER.get(op.name)
+    by_size, may_change_numbers = _LIKE_ANOTHER.get(op.name), op.name in _geometry.CHANGE_NUMBERS
 
     def form(*args, **kwargs):
+        if not args and "input" in kwargs:
+            args = (kwargs.pop("input"),)
+        if may_change_numbers and args and args[0].__class__ in HANDLES:
+            _geometry.check_numbers(op.name, *args, **kwargs)
         if at_position and len(args) > 2 and isinstance(args[2], Tensor) and not state.program.traced:
             args = (*args[:2], args[2].item(), *args[3:])  # PyTorch reads it too
         try:
             out = record(op, args, kwargs)
         except Override:
             return overridden(form, args, kwargs)
-        parent, rest = (args[0], args[1:]) if args else (kwargs["input"], ())
+        parent, rest = args[0], args[1:]
         if out.__class__ is Value:
             tensor = _new(Tensor)
             tensor._value = out
@@ -148,7 +152,8 @@ def _dims_coincide(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> bool:
 
 _ITSELF = {
     **dict.fromkeys(("conj", "conj_physical", "real"), lambda x: not x.is_complex()),
-    **dict.fromkeys(("resolve_conj", "resolve_neg"), lambda x: True),
+    "resolve_conj": lambda x: not _geometry.is_conj(x),
+    "resolve_neg": lambda x: not _geometry.is_neg(x),
     **{f"atleast_{n}d": lambda x, *more, n=n: not more and x.dim() >= n for n in (1, 2, 3)},
     "positive": lambda x: x.dtype.name != "bool",
     "sum_to_size": lambda x, *size: tuple(x.shape) == (tuple(size[0]) if size and type(size[0]) is not int else size),
@@ -219,9 +224,12 @@ def inplace_form(op: Op, path: str):
     from funcgrad._dynamic import rewritten
 
     by_value, exact = hasattr(op.function, "value_arguments"), op.name == "float_power"
+    reads = op.name not in ("index_fill", "masked_fill", "masked_scatter")  # elements one by one while it writes
 
     def form(self, *args, **kwargs):
         check_writable(self)
+        if reads and (self._root is not None or self._views):
+            _geometry.check_overlap(self, args)
         try:
             out = rewritten(op, (self, *args), kwargs) if by_value else None
             if out is None:
@@ -257,8 +265,6 @@ def write(tensor: Tensor, value: Value, filling: bool = False) -> None:
 
 
 def _fitted(value: Value, have: Value) -> Value:
-    from funcgrad import _dtypes
-
     if value.aval.shape != have.aval.shape:
         raise RuntimeError(
             f"output with shape {list(have.aval.shape)} doesn't match the broadcast shape {list(value.aval.shape)}"
@@ -412,11 +418,23 @@ _SPECIAL_DUNDERS = {"__invert__": _only_integers, "__pos__": lambda plain: _or_i
 _OPERANDS = (Tensor, bool, int, float, complex, np.ndarray, np.generic, jax.Array)
 
 
+def _as_numpy_promotes(name: str, x: Tensor, array: np.ndarray):
+    """The operands in the dtype that NumPy, which PyTorch leaves such operators to, computes in."""
+    if x.dtype.numpy.kind not in "biufc" or array.dtype.kind not in "biufc":
+        return x, array
+    d = np.result_type(x.dtype.numpy, array.dtype)
+    if name == "div" and d.kind in "biu":
+        d = np.dtype("float64")
+    return x.to(_dtypes.to_dtype(d)), array.astype(d)
+
+
 def _operator(plain, swap: bool = False):
     """`plain` for two operands; one of an unknown type may know the Tensor: Python asks it on NotImplemented."""
 
     def operator(self, other):
         try:
+            if other.__class__ is np.ndarray:
+                self, other = _as_numpy_promotes(plain.op.name, self, other)
             return plain(other, self) if swap else plain(self, other)
         except Exception:
             if isinstance(other, _OPERANDS) or hasattr(type(other), "__torch_function__"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from funcgrad import _out_dtypes
+from funcgrad._geometry import OVERLAP, check_overlap
 from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state
 
@@ -19,7 +20,7 @@ def into(op, result, out, args=(), kwargs=None):
         RuntimeError: the result's dtype cannot be cast to `out`'s, `out` is an operand of an op that may not write to
             one, or gradients are being recorded.
     """
-    _check_operands(op.name, out, args)
+    _check_operands(op, out, args)
     if op.name in ("nansum", "nanmean") and args[0].is_floating_point() and not out.is_floating_point():
         raise NotImplementedError(f"\"nansum_cpu\" not implemented for '{out.dtype.scalar_name}'")
     if isinstance(out, tuple | list):
@@ -31,16 +32,25 @@ def into(op, result, out, args=(), kwargs=None):
     return _into_one(op, result, out, kwargs or {}, name=_out_dtypes.acting(op.name, args, kwargs or {}))
 
 
-def _check_operands(name: str, out, args) -> None:
-    if name not in _out_dtypes.READS_WHILE_WRITING:
-        return
+_MAY_OVERLAP = set(
+    """
+    mm matmul bmm addmm addmv mv dot vdot inner outer ger addbmm baddbmm addr tensordot chain_matmul sum mean prod
+    amax amin std var norm all any argmax argmin max min logsumexp nansum nanmean median nanmedian cumsum cumprod
+    logcumsumexp
+""".split()
+)
+"""Ops that PyTorch lets write to a part of what they read."""
+
+
+def _check_operands(op, out, args) -> None:
     outs = out if isinstance(out, tuple | list) else [out]
     operands = [x for a in args for x in (a if isinstance(a, tuple | list) else [a])]
-    if any(o is x for o in outs for x in operands):
-        raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-            "location. Please clone() the tensor before performing the operation."
-        )
+    if op.name in _out_dtypes.READS_WHILE_WRITING and any(o is x for o in outs for x in operands):
+        raise RuntimeError(OVERLAP)
+    if op.name not in _MAY_OVERLAP:
+        for o in outs:
+            if isinstance(o, Tensor) and (o._root is not None or o._views):
+                check_overlap(o, operands)
 
 
 def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, place: int | None = None, name: str = "") -> Tensor:

@@ -6,9 +6,8 @@ import contextlib
 
 from funcgrad import _absent, _formats, _operators
 from funcgrad._tensor import Tensor
+from funcgrad._warnings import is_warn_always_enabled, set_warn_always
 from funcgrad.autograd import anomaly_mode
-
-_warn_always = [False]
 
 
 class OutOfMemoryError(RuntimeError):
@@ -40,16 +39,6 @@ class Stream:
 
     def __exit__(self, *error) -> None:
         return None
-
-
-def set_warn_always(b: bool) -> None:
-    """Accepted and kept."""
-    _warn_always[0] = bool(b)
-
-
-def is_warn_always_enabled() -> bool:
-    """What was set last."""
-    return _warn_always[0]
 
 
 def is_anomaly_enabled() -> bool:

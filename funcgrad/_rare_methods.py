@@ -8,6 +8,8 @@ import numpy as np
 
 from funcgrad import _creation, _device, _dtypes, _host_memory, _interop, _operators, _storage
 from funcgrad._errors import refusing, unsupported
+from funcgrad._geometry import is_conj, is_neg
+from funcgrad._size import Size
 from funcgrad._tensor import Tensor, wrap
 
 # -- element by element -----------------------------------------------------------------------------------------------
@@ -82,18 +84,10 @@ def as_subclass(self: Tensor, cls: type) -> Tensor:
 _ALIAS = _operators.Op("alias", lambda x: x, saves=False)
 
 
-def is_conj(input: Tensor) -> bool:
-    """False: conjugation is computed, not kept as a flag."""
-    return False
-
-
-def is_neg(input: Tensor) -> bool:
-    """False: negation is computed, not kept as a flag."""
-    return False
-
-
-def new(self: Tensor, *args, device=None) -> Tensor:
+def new(self: Tensor, *args, size=None, data=None, device=None) -> Tensor:
     """The legacy constructor, with this tensor's dtype."""
+    if size is not None or data is not None:
+        args = (Size(size) if data is None else data,)
     if len(args) == 1 and isinstance(args[0], Tensor):
         return args[0].detach()
     return _creation.legacy_tensor(*args, dtype=self.dtype)
@@ -132,6 +126,8 @@ def __dlpack__(self: Tensor, *, stream=None, max_version=None, dl_device=None, c
     """
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if is_conj(self):
+        raise BufferError("Can't export tensors with the conjugate bit set")
     options = {} if max_version is None else {"max_version": max_version}
     if self.device.type == "cpu" and self.dtype.numpy.kind in "iufc" and self.dtype is not _dtypes.bfloat16:
         array = _host_memory.numpy(self)
@@ -364,7 +360,7 @@ def install() -> dict:
     Tensor.__cuda_array_interface__ = property(__cuda_array_interface__)
     for kind in ("ipu", "maia", "mtia", "vulkan", "xla", "sparse_csr"):
         setattr(Tensor, f"is_{kind}", _never(kind))
-    Tensor.is_distributed = is_neg
+    Tensor.is_distributed = lambda self: False
     Tensor.const_data_ptr = Tensor.mutable_data_ptr = Tensor.data_ptr
     Tensor.name = property(lambda self: "", doc="The empty string, as in PyTorch.")
     Tensor.volatile = property(lambda self: False, doc="False: removed from PyTorch.")

@@ -31,10 +31,17 @@ class Size(tuple):
         return tuple.__new__(Size, found) if isinstance(item, slice) else found
 
     def __add__(self, other):
-        return tuple.__new__(Size, tuple.__add__(self, tuple(other)))
+        if not isinstance(other, tuple):
+            raise TypeError(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
+        return tuple.__new__(Size, tuple.__add__(self, other))
 
     def __radd__(self, other):
-        return tuple.__new__(Size, tuple(other) + tuple(self))
+        if not isinstance(other, tuple):
+            if not hasattr(other, "__add__"):
+                return NotImplemented
+            name = type(other).__name__
+            raise TypeError(f'can only concatenate {name} (not "torch.Size") to {name}')
+        return tuple.__new__(Size, other + tuple(self))
 
     def __mul__(self, count):
         return tuple.__new__(Size, tuple.__mul__(self, count))

@@ -16,55 +16,17 @@ from __future__ import annotations
 import itertools
 import weakref
 
-import numpy as np
-
 from funcgrad import _formats, _operators, _views
+from funcgrad._geometry import geometry, is_conj, root_of, shows_memory, whole
 from funcgrad._tensor import DETACH, Tensor, wrap
-from funcgrad.engine import launch
 from funcgrad.engine.record import as_leaf, detached, record, restrided
 from funcgrad.engine.state import state
-from funcgrad.engine.values import Leaf, Value, laid_out
+from funcgrad.engine.values import Leaf, laid_out
 from funcgrad.ops import layouts, strides
-from funcgrad.ops.strides import Geometry, contiguous_strides, derive
+from funcgrad.ops.strides import contiguous_strides
 
 COPY = _operators.Op("clone", lambda x, memory_format=None: x, saves=False)
 _addresses = itertools.count(1 << 40, 1 << 36)
-
-
-def root_of(tensor: Tensor) -> Tensor:
-    """The tensor whose memory `tensor` looks at."""
-    return tensor if tensor._root is None else tensor._root
-
-
-def whole(tensor: Tensor) -> Geometry:
-    """The geometry of a tensor as if it began at the start of its storage."""
-    aval = tensor._known().aval
-    return Geometry(aval.shape, aval.strides or contiguous_strides(aval.shape))
-
-
-def geometry(tensor: Tensor) -> Geometry:
-    """Where in its root's storage a tensor lies."""
-    chain = []
-    while tensor._made is not None:
-        chain.append(tensor._made)
-        tensor = tensor._made.parent
-    place = whole(tensor)
-    for made in reversed(chain):
-        dtype = made.parent.dtype
-        name = "alias" if made.op.name == "real" and not dtype.is_complex else made.op.name
-        source = {"source": dtype} if name == "view" else {}
-        place = derive(name, place, *map(_plain, made.args), **(made.kwargs or {}), **source)
-        place = place if made.index is None else place[made.index]
-    return place
-
-
-def _plain(argument):
-    """A view's argument; a position that is a value of the program as a number (0 where nothing may be read)."""
-    if not isinstance(argument, Value):
-        return argument
-    if state.capture is not None or state.program.traced:
-        return 0
-    return int(np.asarray(launch.read(argument)))
 
 
 def flat(tensor: Tensor) -> Tensor:
@@ -163,6 +125,36 @@ def clone(input: Tensor, *, memory_format=None) -> Tensor:
     return wrap(record(COPY, (input,), None if memory_format is None else {"memory_format": memory_format}))
 
 
+def copy_memory(tensor: Tensor, copy: Tensor, memo: dict) -> None:
+    """Let `copy` hold what `tensor` does; copies of tensors that share memory share memory too.
+
+    Args:
+        memo: what `copy.deepcopy` keeps while it copies.
+    """
+    root = root_of(tensor)
+    alone = tensor._made is None and not tensor._views
+    if alone or state.capture is not None or state.program.traced or not shows_memory(tensor):
+        copy._value = detached(tensor._read())
+        return
+    key, place = ("storage", id(root)), geometry(tensor)
+    base = memo.get(key)
+    if base is None and place == whole(root):
+        memo[key] = copy
+        copy._value = detached(tensor._read())
+        return
+    if base is None:
+        base = memo[key] = wrap(detached(root._read()))
+        base._hidden = True
+    look_at(copy, _line(base), _operators.op("as_strided"), (place.sizes, place.strides, place.offset))
+
+
+def _line(tensor: Tensor) -> Tensor:
+    """The tensor's storage as a vector that nobody sees: what looks at it is no view."""
+    line = flat(tensor).detach()
+    line._hidden = True
+    return line
+
+
 def suggested_format(tensor: Tensor):
     """The memory format that PyTorch takes a tensor's strides for."""
     place = whole(tensor)
@@ -187,7 +179,8 @@ def as_strided(input: Tensor, size, stride, storage_offset=None) -> Tensor:
     if input._made is None and input._known().aval.strides is None:
         return _AS_STRIDED(input, size, stride, 0 if storage_offset is None else storage_offset)
     offset = geometry(input).offset if storage_offset is None else storage_offset
-    return _AS_STRIDED(flat(input), size, stride, offset)
+    view = _AS_STRIDED(flat(input), size, stride, offset)
+    return view.conj() if is_conj(input) else view
 
 
 _AS_STRIDED = _operators.view_form(_operators.op("as_strided"), "as_strided")
@@ -268,10 +261,10 @@ def set_(self: Tensor, source=None, storage_offset=0, size=None, stride=None) ->
     if isinstance(source, Tensor) and size is None:
         return look_at(self, source, DETACH, ())
     origin = source if isinstance(source, Tensor) else source._tensor(self.dtype)
-    parent = flat(origin)
+    parent = _line(origin)
     size = (parent.numel(),) if size is None else tuple(size)
     steps = contiguous_strides(size) if stride is None else tuple(stride)
-    return look_at(self, parent.detach(), _operators.op("as_strided"), (size, steps, storage_offset))
+    return look_at(self, parent, _operators.op("as_strided"), (size, steps, storage_offset))
 
 
 def resize_(self: Tensor, *sizes, memory_format=None) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 
 from funcgrad import _device, _dtypes, _formats, _views
 from funcgrad._size import Size
+from funcgrad._warnings import warn_once
 from funcgrad.engine.launch import read
 from funcgrad.engine.record import as_leaf, detached
 from funcgrad.engine.state import state
@@ -301,10 +302,19 @@ class Tensor(Handle):
         return int(self._number("int64_t"))
 
     def __float__(self) -> float:
+        self._warn_of_gradient()
         return float(self._number("double"))
 
     def __complex__(self) -> complex:
+        self._warn_of_gradient()
         return complex(self._number())
+
+    def _warn_of_gradient(self) -> None:
+        if self.requires_grad and state.grad:
+            warn_once(
+                "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+                "Consider using tensor.detach() first."
+            )
 
     def _number(self, wanted: str | None = None):
         """The one element, real if C++'s type `wanted` is."""
@@ -361,9 +371,10 @@ class Tensor(Handle):
             )
         if id(self) in memo:
             return memo[id(self)]
+        from funcgrad._storage import copy_memory
+
         copy = memo[id(self)] = object.__new__(type(self))
-        value = detached(self._read())
-        copy._value = value
+        copy_memory(self, copy, memo)
         if self.requires_grad:
             copy.requires_grad_(True)
         from copy import deepcopy

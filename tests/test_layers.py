@@ -5,13 +5,13 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "funcgrad"
 LAYERS = [
-    ("_dtypes", "_device", "_errors", "_size", "_formats", "_return_types", "_info", "_malloc", "_missing", "version",
+    ("_dtypes", "_device", "_errors", "_warnings", "_size", "_formats", "_return_types", "_info", "_malloc", "_missing", "version",
      "utils.hooks", "utils._pytree", "_absent", "futures"),
     ("ops",),
     ("engine",),
     ("_cpu_program", "_mt19937_blocks", "_mt19937", "_draws"),
     (
-        "_tensor", "_views", "_storage", "_host_memory", "storage", "_rare_methods", "_plain_names", "_operators",
+        "_tensor", "_views", "_geometry", "_storage", "_host_memory", "storage", "_rare_methods", "_plain_names", "_operators",
         "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert", "_methods", "_indexing",
         "_tensor_str", "_interop", "_threefry", "_generator", "_gamma_draws", "_random", "random", "autograd",
         "_compile", "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types", "_autocast",

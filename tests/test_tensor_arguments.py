@@ -381,3 +381,58 @@ def test_a_view_stays_where_its_index_was():
         return seen, view, last, view.data_ptr() == x[0].data_ptr(), last.data_ptr() == x[1].data_ptr()
 
     both(program)
+
+
+KEYWORDS = {
+    "expand": lambda torch, x: x.expand(size=(2, 3)),
+    "broadcast_to": lambda torch, x: torch.broadcast_to(x, size=(2, 3)),
+    "new of a size": lambda torch, x: x.new(size=(2, 3)).shape,
+    "new of data": lambda torch, x: x.new(data=[2, 3]),
+    "swapaxes": lambda torch, x: (x.swapaxes(axis0=0, axis1=1), torch.swapaxes(input=x, axis0=0, axis1=1)),
+    "transpose": lambda torch, x: torch.transpose(input=x, dim0=0, dim1=1),
+    "swapaxes_": lambda torch, x: x.swapaxes_(axis0=0, axis1=1),
+}
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_views_by_keyword(name):
+    both(lambda torch: KEYWORDS[name](torch, torch.ones(1, 3)))
+
+
+NO_SIZES = {
+    "matrix": lambda torch, t: torch.ones(t[None]),
+    "vector": lambda torch, t: torch.ones(t),
+    "floats": lambda torch, t: torch.zeros(t.float()),
+    "in a tuple": lambda torch, t: torch.ones((t, 2)),
+    "expand": lambda torch, t: t.expand(t),
+    "repeat": lambda torch, t: t.repeat(t[None]),
+}
+
+
+@pytest.mark.parametrize("name", NO_SIZES)
+def test_tensors_that_are_no_sizes(name):
+    both(lambda torch: NO_SIZES[name](torch, torch.ones(2, dtype=torch.int64)))
+
+
+@pytest.mark.parametrize("other", [[1], (1,), "a"], ids=repr)
+def test_sums_of_sizes(other):
+    def program(torch, swap):
+        size = torch.Size([2, 3])
+        total = other + size if swap else size + other
+        return list(total), type(total).__name__
+
+    both(lambda torch: program(torch, False))
+    both(lambda torch: program(torch, True))
+
+
+@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept")
+@pytest.mark.parametrize("dtype", ["int32", "float32", "float16", "bool", "complex64"])
+def test_operators_on_arrays_promote_as_numpy_does(dtype):
+    def program(torch):
+        x, found = torch.ones(2, dtype=getattr(torch, dtype)), []
+        for kind in (np.float64, np.float32, np.int64, np.int8):
+            array = np.ones(2, kind)
+            found += [x + array, x * array, x / array, x == array, x + np.array(2, kind), kind(2) * x, x - kind(2)]
+        return found
+
+    both(program)

@@ -35,6 +35,29 @@ def with_numbers(op: Op, args, kwargs) -> tuple[list, dict] | None:
     return (new_args, new_kwargs) if found else None
 
 
+def complaint(op: Op, args, kwargs) -> TypeError | None:
+    """PyTorch's error for a tensor that stands where a number or a size is meant and cannot be one; None if none does."""
+    parameters = [p for p in inspect.signature(op.function).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    is_method = bool(parameters) and parameters[0].name == "input"
+    for i, a in enumerate(args):
+        parameter = parameters[min(i, len(parameters) - 1)] if parameters else None
+        if parameter is None or "Array" in str(parameter.annotation):
+            continue
+        many = parameter.kind is parameter.VAR_POSITIONAL
+        name = _SIZES.get(op.name, "size") if many else parameter.name
+        wanted = "tuple of ints" if many or name == "size" else "int"
+        begin = f"{op.name}(): argument '{name}' (position {parameters.index(parameter) + 1 - is_method}) must be {wanted}, "
+        if isinstance(a, Handle):
+            return TypeError(begin + "not Tensor")
+        at = next((k for k, x in enumerate(a) if isinstance(x, Handle)), -1) if isinstance(a, tuple | list) else -1
+        if at >= 0:
+            return TypeError(begin + f"but found element of type Tensor at pos {at}")
+    return None
+
+
+_SIZES = {"repeat": "repeats", "permute": "dims", "tile": "dims", "reshape": "shape", "flip": "dims"}
+
+
 def _holds_number(a: Handle) -> bool:
     """Whether PyTorch takes the tensor for a number: one element, and no gradient that would be lost."""
     aval = (a._value if a._value is not None else a._refresh()).aval

@@ -70,10 +70,10 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
     if node is None:
         try:
             node = extend(program, key, op, args, kwargs)
-        except TypeError:
+        except TypeError as e:
             plain = numbers.with_numbers(op, args, kwargs)
             if plain is None:
-                raise
+                raise numbers.complaint(op, args, kwargs) or e from None
             return record(op, *plain)
     if op.bounds is not None:  # after the op's own errors, about shapes and dtypes
         _check_bounds(program, op, args, kwargs)

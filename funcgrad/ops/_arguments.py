@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 
+from funcgrad._warnings import warn_once
 from funcgrad.ops import _number
 
 _NUMBERS_SUFFICE = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}
@@ -29,6 +30,45 @@ def checked(function: Callable | None = None, *, name: str | None = None) -> Cal
         return function(*args, **kwargs)
 
     return call
+
+
+def old_order(*numbers: str) -> Callable:
+    """Let a function be called as it once was, with its keywords `numbers` before one of its tensors.
+
+    Its signature is ``f(*tensors, *deprecated, **keywords)``; ``addmm(beta, input, alpha, mat1, mat2)`` is an example.
+
+    Raises:
+        TypeError: too many tensors or numbers.
+    """
+
+    def mark(function: Callable) -> Callable:
+        names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            if len(args) <= len(names):
+                return function(*args, **kwargs)
+            given = [a for a in args if _number.is_number(a)]
+            tensors = [a for a in args if not _number.is_number(a)]
+            if len(tensors) != len(names) or len(given) > len(numbers) or args[-1] is not tensors[-1]:
+                n = len(names) if len(names) == 3 else 2
+                raise TypeError(f"{call.__name__}() takes {n} positional arguments but {len(args)} were given")
+            _warn_of_order(call.__name__, numbers, names, args)
+            return function(*tensors, **{**kwargs, **dict(zip(numbers, given))})
+
+        return call
+
+    return mark
+
+
+def _warn_of_order(name: str, numbers, names, args) -> None:
+    left, tensors = iter(numbers), iter(names)
+    old = [f"Number {next(left)}" if _number.is_number(a) else f"Tensor {next(tensors)}" for a in args]
+    new = [f"Tensor {n}" for n in names] + ["*"] + [f"Number {n} = 1" for n in numbers]
+    warn_once(
+        f"This overload of {name} is deprecated:\n\t{name}({', '.join(old)}, *, Tensor out = None)\nConsider using one of the "
+        f"following signatures instead:\n\t{name}({', '.join(new)}, Tensor out = None)"
+    )
 
 
 def _rules(function: Callable) -> tuple[list[tuple[int, str, set[str]]], str]:

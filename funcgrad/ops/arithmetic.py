@@ -12,7 +12,7 @@ from jax import lax
 
 from funcgrad import _dtypes, _errors
 from funcgrad.ops import _number
-from funcgrad.ops._arguments import checked
+from funcgrad.ops._arguments import checked, old_order
 from funcgrad.ops._elementwise import (
     HALF_BITS,
     HALVES,
@@ -68,15 +68,9 @@ def _linear(x, y, alpha, sign: int) -> Array:
     return cast(vectorized(out) if alike else out, d)
 
 
-def _old_order(other, deprecated_other, alpha):
-    """The deprecated ``add(input, alpha, other)``: `other` and `alpha` in their present places."""
-    return (other, alpha) if deprecated_other is None else (deprecated_other, other)
-
-
+@old_order("alpha")
 @checked
-def add(
-    input: Array | Scalar, other: Array | Scalar, deprecated_other: Array | None = None, *, alpha: Scalar = 1
-) -> Array:
+def add(input: Array | Scalar, other: Array | Scalar, *deprecated: Array, alpha: Scalar = 1) -> Array:
     """``input + alpha * other``; for bools, logical or.
 
     Raises:
@@ -86,7 +80,6 @@ def add(
         >>> torch.add(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), alpha=10)
         tensor([31., 42.])
     """
-    other, alpha = _old_order(other, deprecated_other, alpha)
     return _linear(input, other, alpha, 1)
 
 
@@ -104,10 +97,9 @@ def _refuse_bool(*xs) -> None:
         )
 
 
+@old_order("alpha")
 @checked
-def sub(
-    input: Array | Scalar, other: Array | Scalar, deprecated_other: Array | None = None, *, alpha: Scalar = 1
-) -> Array:
+def sub(input: Array | Scalar, other: Array | Scalar, *deprecated: Array, alpha: Scalar = 1) -> Array:
     """``input - alpha * other``.
 
     Raises:
@@ -117,7 +109,6 @@ def sub(
         >>> torch.sub(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), alpha=10)
         tensor([-29., -38.])
     """
-    other, alpha = _old_order(other, deprecated_other, alpha)
     _refuse_bool(input, other)
     return _linear(input, other, alpha, -1)
 
@@ -304,21 +295,21 @@ def _fused(kernel: str, kinds: str, input, tensor1, tensor2, value, combine) -> 
     return sum_(x, a, b)
 
 
+@old_order("value")
 @checked
-def addcmul(input: Array, tensor1: Array | Scalar, tensor2: Array, *deprecated: Array, value: Scalar = 1) -> Array:
+def addcmul(input: Array, tensor1: Array, tensor2: Array, *deprecated: Array, value: Scalar = 1) -> Array:
     """``input + value * tensor1 * tensor2``.
 
     Example:
         >>> torch.addcmul(torch.zeros(2), torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), value=0.5)
         tensor([1.5000, 4.0000])
     """
-    if deprecated:  # addcmul(input, value, tensor1, tensor2)
-        value, tensor1, tensor2 = tensor1, tensor2, *deprecated
     return _fused("addcmul_cpu_out", NUMERIC, input, tensor1, tensor2, value, lambda a, b: a * b)
 
 
+@old_order("value")
 @checked
-def addcdiv(input: Array, tensor1: Array | Scalar, tensor2: Array, *deprecated: Array, value: Scalar = 1) -> Array:
+def addcdiv(input: Array, tensor1: Array, tensor2: Array, *deprecated: Array, value: Scalar = 1) -> Array:
     """``input + value * tensor1 / tensor2``.
 
     Raises:
@@ -328,8 +319,6 @@ def addcdiv(input: Array, tensor1: Array | Scalar, tensor2: Array, *deprecated: 
         >>> torch.addcdiv(torch.zeros(2), torch.tensor([1.0, 2.0]), torch.tensor([4.0, 4.0]), value=2)
         tensor([0.5000, 1.0000])
     """
-    if deprecated:
-        value, tensor1, tensor2 = tensor1, tensor2, *deprecated
     if common_dtype(tensor1, tensor2).category < _dtypes.FLOATING:
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "

@@ -39,7 +39,7 @@ def _broadcast(input: Array, sizes) -> Array:
 
 
 @_marks.view
-def expand(input: Array, *size, implicit=False):
+def expand(input: Array, *sizes, size=None, implicit=False):
     """Dimensions of size 1 repeated to `size`, without copying; -1 keeps a size.
 
     Raises:
@@ -49,7 +49,7 @@ def expand(input: Array, *size, implicit=False):
         >>> torch.zeros(3, 1).expand(-1, 4).shape
         torch.Size([3, 4])
     """
-    return _broadcast(input, sizes_from(size))
+    return _broadcast(input, sizes_from(sizes if size is None else (size,)))
 
 
 @_marks.view

@@ -43,6 +43,7 @@ def imag(input: Array) -> Array:
     return lax.imag(input)
 
 
+@_marks.view
 @checked
 def conj(input: Array) -> Array:
     """The complex conjugate; a real `input` itself.
@@ -62,14 +63,20 @@ def conj_physical(input: Array) -> Array:
 
 @checked
 def resolve_conj(input: Array) -> Array:
-    """`input` itself: a conjugate is always computed, never only marked."""
+    """A copy of a view of conjugates; any other `input` itself."""
     return input
 
 
 @checked
 def resolve_neg(input: Array) -> Array:
-    """`input` itself: a negative is always computed, never only marked."""
+    """A copy of a view of negatives; any other `input` itself."""
     return input
+
+
+@_marks.view
+def _neg_view(input: Array) -> Array:
+    """The negatives of `input`, as a view."""
+    return lax.neg(input)
 
 
 def _two_floats(first: Array, second: Array) -> None:

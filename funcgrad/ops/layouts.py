@@ -31,7 +31,7 @@ _POINTWISE = set("""
     negative nextafter not_equal ones_like polar polygamma pow prelu put rad2deg reciprocal relu relu6 remainder round
     rsqrt rsub select_scatter sgn sigmoid sign signbit silu sin sinc sinh slice_scatter softplus softshrink softsign sort
     special_zeta sqrt square sub subtract tan tanh tanhshrink threshold true_divide trunc where xlog1py xlogy
-    zeta dropout_mask positive conj resolve_conj resolve_neg airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 entr gammainc
+    zeta dropout_mask positive resolve_conj resolve_neg airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 entr gammainc
     gammaincc gammaln log_ndtr modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 multigammaln
     ndtr psi scaled_modified_bessel_k0 scaled_modified_bessel_k1 spherical_bessel_j0 chebyshev_polynomial_t
     chebyshev_polynomial_u chebyshev_polynomial_v chebyshev_polynomial_w hermite_polynomial_h hermite_polynomial_he

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from funcgrad import _dtypes
 from funcgrad._errors import check_dtype
+from funcgrad.ops._arguments import old_order
 from funcgrad.ops._matrix_checks import check_expandable, check_multipliable, cpp_name, scalar_name
 from funcgrad.ops._number import Array, Number, Scalar, as_array, dtype_of, kind_of, promote
 from funcgrad.ops.linalg_basic import check_addmm_dtypes, check_mv, contract, wide_type
@@ -39,7 +40,8 @@ def _combine(input: Array, product: Array, beta, alpha) -> Array:
     return (shifted | product if product.dtype == bool else shifted + product).astype(input.dtype)
 
 
-def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+@old_order("beta", "alpha")
+def addmm(input: Array, mat1: Array, mat2: Array, *deprecated: Array, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat1 @ mat2)``; `input` is broadcast.
 
     Example:
@@ -56,13 +58,17 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Sc
     return _combine(input, contract(mat1, mat2, ((1,), (0,)), wide=True), beta, alpha)
 
 
-def addmv(input: Array, mat: Array, vec: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+@old_order("beta", "alpha")
+def addmv(input: Array, mat: Array, vec: Array, *deprecated: Array, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat @ vec)``."""
     check_mv(mat, vec, input)
     return _combine(input, contract(mat, vec, ((1,), (0,)), wide=True), beta, alpha)
 
 
-def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+@old_order("beta", "alpha")
+def addbmm(
+    input: Array, batch1: Array, batch2: Array, *deprecated: Array, beta: Scalar = 1, alpha: Scalar = 1
+) -> Array:
     """``beta * input + alpha * sum_i(batch1[i] @ batch2[i])``."""
     _wrap_third(batch2)
     check_expandable(input, (batch1.shape[1], batch2.shape[2]))
@@ -79,7 +85,10 @@ def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alph
     return _combine(input, contract(batch1, batch2, ((0, 2), (0, 1)), wide=True), beta, alpha)
 
 
-def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+@old_order("beta", "alpha")
+def baddbmm(
+    input: Array, batch1: Array, batch2: Array, *deprecated: Array, beta: Scalar = 1, alpha: Scalar = 1
+) -> Array:
     """``beta * input[i] + alpha * (batch1[i] @ batch2[i])`` for each matrix of a batch."""
     _wrap_third(batch2)
     check_expandable(input, (*batch1.shape[:2], batch2.shape[2]))
@@ -110,7 +119,8 @@ def _check_3d(batch1: Array, batch2: Array) -> None:
             raise RuntimeError(f"{name} must be a 3D tensor")
 
 
-def addr(input: Array, vec1: Array, vec2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+@old_order("beta", "alpha")
+def addr(input: Array, vec1: Array, vec2: Array, *deprecated: Array, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * outer(vec1, vec2)``, dtypes promoted."""
     for name, x in (("vec1", vec1), ("vec2", vec2)):
         if x.ndim != 1:

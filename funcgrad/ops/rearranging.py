@@ -15,6 +15,7 @@ from jax import lax
 
 from funcgrad import _dtypes
 from funcgrad._errors import wrap_dim, wrap_dims
+from funcgrad._warnings import warn_once
 from funcgrad.ops import _marks
 from funcgrad.ops._number import Array
 from funcgrad.ops._sizes import as_tuple, brackets, check_size, sizes_from
@@ -245,6 +246,8 @@ def meshgrid(*tensors: Array, indexing=None):
     for x in tensors:
         if x.ndim > 1:
             raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x.shape}")
+    if indexing is None:
+        warn_once("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.")
     if indexing not in (None, "ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     order = list(range(len(tensors)))

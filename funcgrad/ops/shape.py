@@ -14,6 +14,7 @@ from jax import lax
 
 from funcgrad import _dtypes
 from funcgrad._errors import wrap_dim
+from funcgrad._warnings import warn_once
 from funcgrad.ops import _marks
 from funcgrad.ops._number import Array
 from funcgrad.ops._sizes import as_tuple, brackets, infer_size, sizes_from
@@ -144,6 +145,8 @@ def view_dtype(input: Array, dtype) -> Array:
     shape = input.shape if a == b else (*input.shape[:-1], input.shape[-1] * a // b)
     real = target.to_real()
     word = min(source.to_real().itemsize, real.itemsize)
+    if not input.size:
+        return jnp.zeros(shape, target.numpy)
     bits = lax.bitcast_convert_type(_words(input), f"uint{8 * word}").reshape(*shape, -1)
     per_word = real.itemsize // word
     bits = bits.reshape(*shape, -1, per_word) if per_word > 1 else bits
@@ -235,6 +238,12 @@ def _adjoint(input: Array, name: str, dims: str = "matrices or batches of matric
 @_marks.view
 def T(input: Array):
     """All dimensions in reverse order."""
+    if input.ndim not in (0, 2):
+        warn_once(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an "
+            "error in a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim "
+            "- 1, -1, -1))` to reverse the dimensions of a tensor."
+        )
     return input.T
 
 

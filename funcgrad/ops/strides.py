@@ -189,13 +189,15 @@ def _view_dtype(g: Geometry, source: _dtypes.dtype, target: _dtypes.dtype) -> Ge
     if old == new:
         return g
     sizes, strides, offset = g
+    how = f"to view {source.scalar_name} as {target.scalar_name} (different element sizes), but got"
+    if strides[-1] != 1:
+        raise RuntimeError(f"self.stride(-1) must be 1 {how} {strides[-1]}")
     if new < old:
         k = old // new
         return Geometry((*sizes[:-1], sizes[-1] * k), (*[s * k for s in strides[:-1]], 1), offset * k)
     k = new // old
-    how = f"to view {source.scalar_name} as {target.scalar_name} (different element sizes), but got"
-    if strides[-1] != 1:
-        raise RuntimeError(f"self.stride(-1) must be 1 {how} {strides[-1]}")
+    if sizes[-1] % k:
+        raise RuntimeError(f"self.size(-1) must be divisible by {k} {how} {sizes[-1]}")
     if offset % k:
         raise RuntimeError(f"self.storage_offset() must be divisible by {k} {how} {offset}")
     for d, s in enumerate(strides[:-1]):
@@ -260,8 +262,8 @@ def _unsqueeze(g: Geometry, dim) -> Geometry:
     return Geometry((*g.sizes[:dim], 1, *g.sizes[dim:]), (*g.strides[:dim], stride, *g.strides[dim:]), g.offset)
 
 
-def _expand(g: Geometry, *size, implicit=False) -> Geometry:
-    sizes = expand_size(g.sizes, sizes_from(size), "Float")
+def _expand(g: Geometry, *sizes, size=None, implicit=False) -> Geometry:
+    sizes = expand_size(g.sizes, sizes_from(sizes if size is None else (size,)), "Float")
     if not g.sizes:
         return Geometry(sizes, (0,) * len(sizes), g.offset)
     strides, extra = [0] * len(sizes), len(sizes) - len(g.sizes)
@@ -400,11 +402,12 @@ RULES = {
     "slice": _indexed(slicing._slice_index), "view_as_real": _view_as_real, "view_as_complex": _view_as_complex,
     "real": _part(0), "imag": _part(1), "chunk": _sections(joining.chunk_bounds),
     "tensor_split": _sections(joining.tensor_split_bounds),
-    **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _transpose),
+    **dict.fromkeys(("transpose", "swapdims"), _transpose),
+    "swapaxes": lambda g, axis0, axis1: _transpose(g, axis0, axis1),
     **dict.fromkeys(("mT", "mH", "H", "adjoint"), _swap_last),
     **dict.fromkeys(("squeeze",), _squeeze),
     **dict.fromkeys(("expand", "broadcast_to"), _expand),
-    **dict.fromkeys(("detach", "alias", "leaf", "conj", "resolve_conj", "positive"), _same),
+    **dict.fromkeys(("detach", "alias", "leaf", "conj", "_neg_view", "positive"), _same),
     **dict.fromkeys(("split", "split_with_sizes"), _sections(joining.split_bounds)),
     **{f"{letter}split": _sections(joining.split_along_bounds(letter)) for letter in "hvd"},
 }  # fmt: skip

@@ -196,7 +196,7 @@ def _by_position(name: str):
 
 _INVERSES = {
     **dict.fromkeys("reshape view_as reshape_as ravel flatten unflatten squeeze unsqueeze".split(), _reshaped),
-    **dict.fromkeys("alias detach resolve_conj positive contiguous".split(), _reshaped),
+    **dict.fromkeys("alias detach positive contiguous".split(), _reshaped),
     **{name: _same_op(name) for name in "transpose swapdims swapaxes t T mT mH H adjoint".split()},
     **dict.fromkeys("expand expand_as broadcast_to".split(), _expand),
     **dict.fromkeys(("movedim", "moveaxis"), _movedim),
@@ -206,5 +206,5 @@ _INVERSES = {
     "view": _view, "permute": _permute, "getitem": _getitem, "diagonal": _diagonal,
     "chunk": _section(joining.chunk_bounds), "tensor_split": _section(joining.tensor_split_bounds), "unbind": _unbind,
     "as_strided": _as_strided, "unfold": _unfold, "real": _real, "imag": _imag, "view_as_real": _view_as_real, "conj": _conj,
-    "view_as_complex": _view_as_complex,
+    "view_as_complex": _view_as_complex, "_neg_view": lambda base, new: -new,
 }  # fmt: skip
