@@ -19,7 +19,6 @@ from funcgrad._device import device as device
 from funcgrad._dtypes import default_dtype as get_default_dtype  # noqa: F401
 from funcgrad._dtypes import dtype as dtype
 from funcgrad._dtypes import promote_types as promote_types
-from funcgrad._dtypes import set_default_dtype as set_default_dtype
 from funcgrad._formats import channels_last as channels_last
 from funcgrad._formats import channels_last_3d as channels_last_3d
 from funcgrad._formats import contiguous_format as contiguous_format
@@ -36,6 +35,7 @@ from funcgrad._info import finfo as finfo
 from funcgrad._info import iinfo as iinfo
 from funcgrad._interop import from_jax as from_jax
 from funcgrad._interop import to_jax as to_jax
+from funcgrad._settings import set_default_dtype as set_default_dtype
 from funcgrad._size import Size as Size
 from funcgrad._tensor import Tensor as Tensor
 from funcgrad.autograd import _tensor_hooks

@@ -18,14 +18,16 @@ def to(self: Tensor, *args, dtype=None, device=None, non_blocking=False, copy=Fa
     Source: https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
     for a in args:
-        if isinstance(a, _dtypes.dtype):
+        if isinstance(a, _dtypes.dtype | type):
             dtype = a
         elif isinstance(a, Tensor):
             dtype, device = a.dtype, a.device
         elif isinstance(a, _device.device | str | int) and not isinstance(a, bool):
             device = a
     made = self
+    dtype = _dtypes.to_dtype(dtype) if isinstance(dtype, type) else dtype
     if dtype is not None and dtype is not self.dtype:
+        _dtypes.warn_of_cast(self.dtype, dtype)
         made = _operators.apply(_operators.op("cast"), (self, dtype))
     if device is not None:
         made = _moved(made, _device.canonical(device))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 
+from funcgrad._warnings import warn_once
+
 
 class dtype:
     """A tensor's element type, printed as PyTorch prints it (``torch.float32``).
@@ -118,7 +120,7 @@ def to_dtype(x) -> dtype:
     if type(x) is dtype:
         return x
     if x in _PYTHON:
-        return default_dtype() if x is float else _PYTHON[x]
+        return _PYTHON[x]
     return _BY_NUMPY[np.dtype(x)]
 
 
@@ -146,6 +148,12 @@ def set_default_dtype(d: dtype) -> None:
 
 def default_complex() -> dtype:
     return complex128 if _default is float64 else complex64
+
+
+def warn_of_cast(source: dtype, target: dtype) -> None:
+    """Warn, once, where a conversion loses imaginary parts."""
+    if source.is_complex and target.category in (FLOATING, INTEGER):
+        warn_once("Casting complex values to real discards the imaginary part")
 
 
 # -- promotion --------------------------------------------------------------------------------------------------------

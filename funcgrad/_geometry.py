@@ -139,22 +139,25 @@ OVERLAP = (
 )
 
 
-def check_overlap(target, operands) -> None:
+def check_overlap(target, operands, wholly: bool = False) -> None:
     """PyTorch's error for an op that writes to `target` while it reads `operands`, which lie partly in the same place.
 
+    Args:
+        wholly: whether the very same window is refused too.
+
     Raises:
-        RuntimeError: a tensor among `operands` shares some memory with `target` but is not the same window of it.
+        RuntimeError: a tensor among `operands` shares some memory with `target`.
     """
     root = root_of(target)
     here = None
     for other in operands:
         if isinstance(other, tuple | list):
-            check_overlap(target, other)
-        if not isinstance(other, Handle) or other is target or root_of(other) is not root:
+            check_overlap(target, other, wholly)
+        if not isinstance(other, Handle) or root_of(other) is not root or (other is target and not wholly):
             continue
         here = here or geometry(target)
         there = geometry(other)
-        if _overlaps_partly(here, target.dtype.itemsize, there, other.dtype.itemsize):
+        if _overlaps_partly(here, target.dtype.itemsize, there, other.dtype.itemsize) or (wholly and here == there):
             raise RuntimeError(OVERLAP)
 
 

@@ -86,8 +86,9 @@ def setitem(self: Tensor, index, value) -> None:
     if isinstance(value, Tensor) and value.device is not self.device and not value.dim():
         value = value.to(self.device)
     shape = tuple(value.shape) if isinstance(value, Tensor) else ()
-    if shape and (self._root is not None or self._views) and root_of(value) is root_of(self) and _is_basic(layout):
-        _geometry.check_overlap(getitem(self, index), [value])
+    if shape and root_of(value) is root_of(self):
+        basic = _is_basic(layout)
+        _geometry.check_overlap(getitem(self, index) if basic else self, [value], wholly=not basic)
     if indexing.mask_operands(layout) and not indexing.writes_masked(self.dim(), layout, shape):
         layout, operands = _lifted(layout, operands)
     else:

@@ -21,6 +21,7 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
         check_overlap(self, [src])
     value = src._read()
     if src.dtype is not self.dtype:
+        _dtypes.warn_of_cast(src.dtype, self.dtype)
         value = _operators.record(_operators.op("cast"), (value, self.dtype))
     if src.shape != self.shape:
         try:

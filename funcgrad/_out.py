@@ -65,7 +65,7 @@ def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, place: int | None =
         )
     name = name or op.name
     name = name if name not in ("max", "min") or place is not None else name + "imum"
-    name = "frexp.exponent" if name == "frexp" and place else name
+    name = {"frexp": "frexp.exponent", "mode": "mode.indices"}.get(name, name) if place else name
     _out_dtypes.check(name, result.dtype, out.dtype, kwargs)
     asked = kwargs.get("dtype") if name in _out_dtypes.COMPUTES_IN else None
     if asked is not None and asked is not out.dtype:

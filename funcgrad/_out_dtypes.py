@@ -28,6 +28,7 @@ _RULES = {
     "addmv input tensors must have the same dtype, but got {have}, {want}, and {want}": "mv",
     "linalg.matrix_norm expected out tensor dtype {want} but got: {have}": "norm.nuc",
     "expected scalar type '{want}' but got '{have}' for values output": "mode",
+    "expected scalar type '{want}' but got '{have}' for indices output": "mode.indices",
     "expected scalar_type {want} but found {have}": "cummax cummin diff logcumsumexp",
     "output values must be of same type as input": "kthvalue",
     "self and mat2 must have the same dtype, but got {have} and {want}": "addbmm",

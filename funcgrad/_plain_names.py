@@ -41,6 +41,38 @@ class Stream:
         return None
 
 
+_UNEXPLAINED = (
+    "Expected cond to be True, but got False. (Could this error message be improved? If so, please report an enhancement "
+    "request to PyTorch.)"
+)
+
+
+def _checking(name: str, error: type):
+    def check(cond, message=None) -> None:
+        if not isinstance(cond, bool):
+            raise TypeError(f"cond must be a bool, but got {type(cond)}")
+        if cond:
+            return
+        if message is not None and not callable(message):
+            raise TypeError("message must be a callable")
+        raise error(_UNEXPLAINED if message is None else str(message()))
+
+    check.__name__ = check.__qualname__ = name
+    check.__doc__ = f"Raise {error.__name__}, with the text that `message()` returns, unless `cond` is true."
+    return check
+
+
+_CHECKS = {
+    "_check": RuntimeError, "_check_index": IndexError, "_check_value": ValueError, "_check_type": TypeError,
+    "_check_not_implemented": NotImplementedError,
+}  # fmt: skip
+
+
+def _check_is_size(i: int, message=None, *, max: int | None = None) -> None:
+    """Raise RuntimeError unless `i` is a size: not negative, and at most `max`."""
+    _checking("_check", RuntimeError)(i >= 0 and (max is None or i <= max), message)
+
+
 def is_anomaly_enabled() -> bool:
     """Whether `torch.autograd.set_detect_anomaly` is on."""
     from funcgrad.engine import anomaly
@@ -158,8 +190,9 @@ def public() -> dict:
     """The names of ``torch`` in this file."""
     own = (OutOfMemoryError, AcceleratorError, Stream, set_warn_always, is_warn_always_enabled, is_anomaly_enabled,
            set_anomaly_enabled, get_deterministic_debug_mode, get_device_module, is_vulkan_available, get_file_path, fork,
-           wait, native_norm, svd_lowrank, pca_lowrank)  # fmt: skip
+           wait, native_norm, svd_lowrank, pca_lowrank, _check_is_size)  # fmt: skip
     names = {f.__name__: f for f in own} | {name: _removed(name) for name in _REMOVED.split()}
+    names |= {name: _checking(name, error) for name, error in _CHECKS.items()}
     names |= {name: getattr(_formats, name) for name in ("sparse_csc", "sparse_bsr", "sparse_bsc")}
     names |= {"newaxis": None, "legacy_contiguous_format": _formats.contiguous_format, "has_lapack": True}
     names |= {

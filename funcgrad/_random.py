@@ -162,7 +162,7 @@ def bernoulli(input: Tensor, p=None, *, generator=None, out=None) -> Tensor:
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
     """
-    shape, d = tuple(input.shape), input.dtype
+    shape, d = tuple(input.shape), input.dtype if out is None else out.dtype
     if p is not None:
         return _finish(
             drawn(generator, lambda e, shape: _draws.bernoulli(e, shape, d, float(p)), shape=shape), False, out

@@ -31,8 +31,8 @@ def map2_(self: Tensor, x: Tensor, y: Tensor, callable) -> Tensor:
 
 
 def _mapped(self: Tensor, callable, operands: list) -> Tensor:
-    if self.requires_grad:
-        name = "map" if len(operands) > 1 else "apply"
+    if any(t.requires_grad for t in operands):
+        name = ("apply", "map", "map2")[len(operands) - 1]
         raise RuntimeError(f"Can't call {name}_() on Variable that requires grad. Use var.detach().{name}_() instead.")
     columns = [t.detach().expand(self.shape).reshape(-1).tolist() for t in operands]
     made = np.array([callable(*row) for row in zip(*columns)], self.dtype.numpy).reshape(self.shape)
@@ -278,7 +278,8 @@ def asarray(obj, *, dtype=None, device=None, copy: bool | None = None, requires_
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.asarray.html
     """
-    sharing = isinstance(obj, Tensor | np.ndarray) or hasattr(obj, "__dlpack__")
+    capsule = type(obj).__name__ == "PyCapsule"
+    sharing = isinstance(obj, Tensor | np.ndarray) or hasattr(obj, "__dlpack__") or capsule
     if isinstance(obj, bytes | bytearray | memoryview):
         made, sharing = frombuffer(obj, dtype=dtype or _dtypes.default_dtype()), True
     elif isinstance(obj, Tensor):
@@ -286,6 +287,8 @@ def asarray(obj, *, dtype=None, device=None, copy: bool | None = None, requires_
     elif isinstance(obj, np.ndarray):
         made = _host_memory.from_numpy(obj)
     elif isinstance(obj, np.generic):
+        if copy is False:
+            raise RuntimeError("can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. ")
         made, sharing = _creation.tensor(obj, dtype=dtype), False
     elif sharing:
         from funcgrad.utils.dlpack import from_dlpack

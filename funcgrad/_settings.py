@@ -7,6 +7,9 @@ import os
 from funcgrad import _device, _dtypes
 from funcgrad._size import Size
 from funcgrad._tensor import Tensor
+from funcgrad._warnings import warn_once
+from funcgrad.engine.launch import launch
+from funcgrad.engine.state import Program, state
 from funcgrad.ops.broadcasting import broadcast_shapes as _broadcast
 
 _deterministic = [False, False]
@@ -17,6 +20,24 @@ _threads = [os.cpu_count() or 1, os.cpu_count() or 1]
 def get_default_dtype() -> _dtypes.dtype:
     """The dtype of floats that nothing else decides."""
     return _dtypes.default_dtype()
+
+
+def set_default_dtype(d: _dtypes.dtype) -> None:
+    """Give floats that nothing else decides the dtype `d`.
+
+    Raises:
+        TypeError: `d` is no floating-point dtype.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.set_default_dtype.html
+    """
+    if d is _dtypes.default_dtype():
+        return
+    free = state.capture is None and state.program.nested is None
+    if free:
+        launch("the default dtype was changed")  # what is pending was recorded under the old one
+    _dtypes.set_default_dtype(d)
+    if free:
+        state.program = Program()
 
 
 def get_default_device() -> _device.device:
@@ -33,7 +54,11 @@ def set_default_tensor_type(t) -> None:
     """Deprecated: set the default dtype by a tensor type."""
     from funcgrad._convert import _by_type_name
 
-    _dtypes.set_default_dtype(_by_type_name(t if isinstance(t, str) else t.__name__))
+    warn_once(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
+        "torch.set_default_device() as alternatives."
+    )
+    set_default_dtype(_by_type_name(t if isinstance(t, str) else t.__name__))
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:

@@ -14,6 +14,7 @@ Source: https://docs.pytorch.org/docs/stable/tensor_view.html and https://docs.p
 from __future__ import annotations
 
 import itertools
+import math
 import weakref
 
 from funcgrad import _formats, _operators, _views
@@ -72,13 +73,19 @@ def storage_offset(self: Tensor) -> int:
 def dim_order(self: Tensor, *, ambiguity_check=False) -> tuple[int, ...]:
     """The dimensions from the one that changes slowest in memory on."""
     steps = self.stride()
+    formats = ambiguity_check if isinstance(ambiguity_check, list | tuple) else []
+    if ambiguity_check is not False and 1 in self.shape:
+        if not any(is_contiguous(self, memory_format=f) for f in formats):
+            raise RuntimeError(
+                "The tensor does not have unique dim order, or cannot map to exact one of the given memory formats."
+            )
     return tuple(sorted(range(self.dim()), key=lambda d: (-steps[d], d)))
 
 
 def address(root: Tensor) -> int:
     """The address of a root's storage, drawn when first asked for."""
     if root._address is None:
-        root._address = next(_addresses)
+        root._address = next(_addresses) if root._memory is None else root._memory.array.ctypes.data
     return root._address
 
 
@@ -278,6 +285,10 @@ def resize_(self: Tensor, *sizes, memory_format=None) -> Tensor:
     if size == tuple(self.shape):
         return self
     steps = contiguous_strides(size, memory_format or _formats.contiguous_format)
+    if math.prod(size) >= 1 << 63:
+        raise RuntimeError("numel: integer multiplication overflow")
+    if math.prod(size) * self.element_size() >= 1 << 63:
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)}")
     offset = self.storage_offset()
     needed = offset + sum((n - 1) * s for n, s in zip(size, steps)) + 1 if 0 not in size else 0
     grow_storage(self, needed)
@@ -286,6 +297,8 @@ def resize_(self: Tensor, *sizes, memory_format=None) -> Tensor:
 
 def resize_as_(self: Tensor, the_template: Tensor, *, memory_format=None) -> Tensor:
     """Give the tensor another one's sizes."""
+    if memory_format is _formats.preserve_format:
+        memory_format = suggested_format(the_template)
     return resize_(self, tuple(the_template.shape), memory_format=memory_format)
 
 

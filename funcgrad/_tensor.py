@@ -212,6 +212,8 @@ class Tensor(Handle):
 
     @property
     def grad(self) -> Tensor | None:
+        if self._grad is None and self._leaf is None and not self._retains_grad and self.requires_grad:
+            warn_once(_GRAD_OF_RESULT)
         return self._grad
 
     @grad.setter
@@ -347,6 +349,13 @@ class Tensor(Handle):
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __reversed__(self) -> Tensor:
+        """The tensor with its first dimension turned round."""
+        return self.flip(0) if self.dim() else self
+
+    def __delitem__(self, index) -> None:
+        raise TypeError("Tensor does not support deleting items")
+
     __hash__ = object.__hash__
 
     def __repr__(self, *, tensor_contents=None) -> str:
@@ -463,6 +472,14 @@ def wrap(value: Value) -> Tensor:
     tensor = _new(Tensor)
     tensor._value = value
     return tensor
+
+
+_GRAD_OF_RESULT = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
+    "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
+    ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
+    "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more information."
+)
 
 
 def _check_grad(tensor: Tensor, grad: Tensor) -> None:

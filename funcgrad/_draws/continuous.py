@@ -49,9 +49,10 @@ def cauchy(engine, shape, dtype, median: float = 0.0, sigma: float = 1.0) -> np.
     tan = _libm.tan if dtype.itemsize == 8 else np.tan
 
     def make(k: int) -> np.ndarray:
-        x = _libm.fused(tan(math.pi * (_stream.unit_doubles(engine, k) - 0.5)), sigma, median)
+        x = tan(math.pi * (_stream.unit_doubles(engine, k) - 0.5))
+        finite = math.isfinite(sigma) and math.isfinite(median)  # an exact product of infinities is none
         with np.errstate(over="ignore"):
-            return _stream.narrow(x, dtype)
+            return _stream.narrow(_libm.fused(x, sigma, median) if finite else x * sigma + median, dtype)
 
     return _stream.by_chunks(engine, _stream.count(shape), dtype.numpy, make).reshape(tuple(shape))
 

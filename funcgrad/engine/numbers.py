@@ -35,6 +35,21 @@ def with_numbers(op: Op, args, kwargs) -> tuple[list, dict] | None:
     return (new_args, new_kwargs) if found else None
 
 
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
+
+
+def by_numpy_names(op: Op, args, kwargs) -> tuple[list, dict] | None:
+    """The call with NumPy's names for its arguments in PyTorch's words, as its ops take them too; None if it has none."""
+    if not kwargs or not kwargs.keys() & _NUMPY_NAMES.keys():
+        return None
+    parameters = inspect.signature(op.function).parameters
+    found = {}
+    for name, value in kwargs.items():
+        known = _NUMPY_NAMES.get(name) if name not in parameters else None
+        found[known if known in parameters else name] = value
+    return None if found.keys() == kwargs.keys() else (list(args), found)
+
+
 def complaint(op: Op, args, kwargs) -> TypeError | None:
     """PyTorch's error for a tensor that stands where a number or a size is meant and cannot be one; None if none does."""
     parameters = [p for p in inspect.signature(op.function).parameters.values() if p.kind is not p.KEYWORD_ONLY]

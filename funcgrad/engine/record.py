@@ -8,7 +8,7 @@ from weakref import ref as weak
 import jax
 import numpy as np
 
-from funcgrad import _dtypes
+from funcgrad import _device, _dtypes
 from funcgrad.engine import bounds, numbers
 from funcgrad.engine import launch as _launch
 from funcgrad.engine.state import CAP, state
@@ -71,7 +71,7 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
         try:
             node = extend(program, key, op, args, kwargs)
         except TypeError as e:
-            plain = numbers.with_numbers(op, args, kwargs)
+            plain = numbers.by_numpy_names(op, args, kwargs) or numbers.with_numbers(op, args, kwargs)
             if plain is None:
                 raise numbers.complaint(op, args, kwargs) or e from None
             return record(op, *plain)
@@ -403,7 +403,7 @@ def abstract(op: Op, key, args, kwargs, reads, avals):
 
     Nothing is computed.
     """
-    device = kwargs["device"] if op.creates else common_device(avals)
+    device = kwargs["device"] if op.creates else common_device(avals) or _device.current()
     by_slot = dict(zip(reads, avals))
     cache_key = (op, _key_of_avals(key[1:], by_slot), _dtypes.default_dtype())
     found = _abstract_cache.get(cache_key)

@@ -202,7 +202,7 @@ def _plain(x, name: str):
 
 
 def _range_length(start, end, step, extra: int) -> int:
-    if not step:
+    if not step or step != step:
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
@@ -217,12 +217,13 @@ def _range_length(start, end, step, extra: int) -> int:
 
 def _range(name: str, start, end, step, dtype, extra: int = 0) -> Array:
     check_dtype(name, dtype, "ihf")
-    if dtype.category == _dtypes.INTEGER:
-        _range_length(start, end, step, extra)
-        start, end, step = int(start), int(end), int(step)
-        if not step:
-            raise ValueError("step must be nonzero")
     length, wide = _range_length(start, end, step, extra), np.float64 if dtype.is_floating_point else np.int64
+    if dtype.category == _dtypes.INTEGER:
+        start, end, step = int(start), int(end), int(step)
+        if dtype is _dtypes.int64 and not step:
+            raise ValueError("step must be nonzero")
+        if dtype is _dtypes.int64:  # whose length alone PyTorch works out from whole numbers
+            length = _range_length(start, end, step, extra)
     # In double precision, whatever the dtype, as PyTorch does.
     at = lax.broadcasted_iota(wide, (length,), 0)
     return cast(jnp.asarray(start, wide) + at * jnp.asarray(step, wide), dtype)
@@ -274,6 +275,11 @@ def _ends(name: str, start, end, steps, dtype) -> tuple[Array, Array, int, _dtyp
         raise RuntimeError("number of steps must be non-negative")
     complexes = any(dtype_of(x).is_complex for x in (start, end))
     d = _dtype(dtype, _dtypes.default_complex() if complexes else None)
+    if complexes and not d.is_complex:
+        inferred = "double" if _dtypes.default_complex() is _dtypes.complex128 else "float"
+        raise RuntimeError(
+            f"torch.{name}(): inferred dtype c10::complex<{inferred}> can't be safely cast to passed dtype {d.scalar_name}"
+        )
     check_dtype(f"{name}_cpu", d, "ihfc")
     # Integer ends are whole numbers, the steps between them need not be.
     wide = {_dtypes.INTEGER: _dtypes.float64}.get(d.category, _dtypes.float32 if d.itemsize == 2 else d)
@@ -288,7 +294,7 @@ def _spaced(first: Array, last: Array, steps: int) -> Array:
     """
     if steps < 2:
         return jnp.broadcast_to(first, (steps,))
-    step = (last - first) / jnp.asarray(steps - 1, first.dtype)
+    step = (last - first) / lax.optimization_barrier(jnp.asarray(steps - 1, first.dtype))  # no product with 1 / n
     wide = jnp.complex128 if jnp.iscomplexobj(first) else jnp.float64
     first, last, step = (x.astype(wide) for x in (first, last, step))
     at = lax.broadcasted_iota(jnp.int64, (steps,), 0)

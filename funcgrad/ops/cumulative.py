@@ -105,6 +105,8 @@ def logcumsumexp(input: Array, dim) -> Array:
 
 
 def _running_extreme(name: str, input: Array, dim) -> tuple[Array, Array]:
+    if not input.ndim and dim not in (0, -1):
+        raise IndexError(f"{name}(): Expected reduction dim -1 or 0 for scalar but got {dim}")
     axis = one_axis(name, dim, input.ndim)
     _errors.check_dtype(f"{name}_cpu", dtype_of(input), "bihf")
     if not input.ndim:

@@ -71,7 +71,10 @@ def _panels(name: str, y: Array, x: Array | None, dx: Scalar | None, axis: int) 
     """Twice the area of each trapezoid."""
     if dtype_of(y).category == _dtypes.BOOL:
         raise RuntimeError(f"{name}: received a bool input for `y`, but bool is not supported")
-    upper, lower = _part(y, 1, y.shape[axis], axis), _part(y, 0, -1, axis)
+    if not y.shape[axis]:
+        upper = lower = y
+    else:
+        upper, lower = _part(y, 1, y.shape[axis], axis), _part(y, 0, -1, axis)
     if x is None:
         dx = 1 if dx is None else dx
         if is_number(dx) and kind_of(dx) in (bool, complex):

@@ -73,6 +73,8 @@ def index_select(input: Array, dim, index: Array):
         if index.size != 1:
             raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
         return input
+    if not input.shape[dim] and index.size:
+        raise RuntimeError("index_select(): self indexing axis dim should be positive")
     index = in_32_bits(index.reshape(-1), input.shape[dim])
     if not input.size:
         return jnp.zeros((*input.shape[:dim], index.size, *input.shape[dim + 1 :]), input.dtype)
@@ -165,6 +167,8 @@ def unravel_index(indices: Array, shape):
     d = dtype_of(indices)
     if d.category != _dtypes.INTEGER:
         raise TypeError(f"expected 'indices' to be integer dtype, but got {d}")
+    if not hasattr(shape, "__index__") and not hasattr(shape, "__iter__"):
+        raise TypeError(f"expected 'shape' to be int or sequence of ints, but got {type(shape)}")
     shape = as_tuple(shape)
     if any(n < 0 for n in shape):
         raise ValueError(f"'shape' cannot have negative values, but got {shape}")

@@ -191,9 +191,11 @@ def _quantile(x: Array, q, dim, keepdim: bool, interpolation: str, ignore_nan: b
     kept = tuple(1 if dim is None or i == axis else n for i, n in enumerate(x.shape))
     rows = x.reshape(-1) if dim is None or not x.ndim else jnp.moveaxis(x, axis, -1)
     q = jnp.asarray(q, x.dtype)
+    shape = kept if keepdim else () if dim is None or not x.ndim else x.shape[:axis] + x.shape[axis + 1 :]
+    if not q.size:
+        return jnp.zeros(q.shape + shape, x.dtype)
     values = _at_ranks(rows, q.reshape(-1), interpolation, ignore_nan)  # [..., number of q]
     values = jnp.moveaxis(values, -1, 0)
-    shape = kept if keepdim else () if dim is None or not x.ndim else x.shape[:axis] + x.shape[axis + 1 :]
     return values.reshape(q.shape + shape)
 
 

@@ -131,9 +131,23 @@ expm1 = _float("expm1", lax.expm1, "expm1_vml_cpu", "``exp(input) - 1``, accurat
                "torch.expm1(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 1.7183])")  # fmt: skip
 log = _float("log", lax.log, "log_vml_cpu", "Natural logarithm, ``ln(input)``.",
              "torch.log(torch.tensor([1.0, 10.0])) -> tensor([0.0000, 2.3026])")  # fmt: skip
+
+
+@jax.custom_jvp
+def _log1p(x: Array) -> Array:
+    if not jnp.iscomplexobj(x):
+        return lax.log1p(x)
+    a, b = lax.real(x), lax.imag(x)
+    half = jnp.asarray(0.5, a.dtype)
+    near = (lax.abs(a) < half) & (lax.abs(b) < half)
+    length = jnp.where(near, half * lax.log1p(a * (2 + a) + b * b), lax.log(lax.abs(1 + x)))
+    return lax.complex(length, lax.atan2(b, 1 + a))
+
+
+_log1p.defjvp(lambda primals, tangents: (_log1p(*primals), tangents[0] / (1 + primals[0])))
 log10 = _float("log10", _logarithm(10, math.log10(2)), "log10_vml_cpu", "Logarithm to base 10, exact at powers of ten.",
                "torch.log10(torch.tensor([10.0, 1000.0])) -> tensor([1., 3.])")  # fmt: skip
-log1p = _float("log1p", lax.log1p, "log1p_vml_cpu", "``ln(1 + input)``, accurate near 0.",
+log1p = _float("log1p", _log1p, "log1p_vml_cpu", "``ln(1 + input)``, accurate near 0.",
                "torch.log1p(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 0.6931])")  # fmt: skip
 log2 = _float("log2", _logarithm(2, 1.0), "log2_vml_cpu", "Logarithm to base 2, exact at powers of two.",
               "torch.log2(torch.tensor([2.0, 1024.0])) -> tensor([ 1., 10.])")  # fmt: skip

@@ -394,7 +394,7 @@ def _same(g: Geometry, *leaf) -> Geometry:
 
 RULES = {
     "view": _view, "view_as": _like(_view), "reshape": _reshape, "reshape_as": _like(_reshape), "flatten": _flatten,
-    "ravel": lambda g: _reshape(g, -1), "unflatten": _unflatten, "contiguous": _contiguous, "permute": _permute,
+    "ravel": lambda g: _reshape(g, -1) if is_contiguous(g) else None, "unflatten": _unflatten, "contiguous": _contiguous, "permute": _permute,
     "movedim": lambda g, source, destination: g.permuted(shape.moved_dims(len(g.sizes), source, destination)),
     "T": _reverse, "t": _swap_last, "unsqueeze": _unsqueeze, "expand_as": _like(_expand), "diagonal": _diagonal,
     "unfold": _unfold, "as_strided": _as_strided, "getitem": _getitem, "unbind": _unbind,
