@@ -243,7 +243,9 @@ def test_a_step_that_fails_leaves_everything_as_it_was(monkeypatch, failure):
     assert np.isfinite(again) and np.isfinite(step(*data[3]))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # one may hit a callback of the collector
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # one may hit a callback of the collector
 def test_control_c_during_a_launch():
     w = torch.ones(3, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.5, momentum=0.9)
