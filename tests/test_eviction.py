@@ -6,6 +6,8 @@ from funcgrad.engine.explain import compiles
 
 
 def test_forgotten_programs_are_compiled_again(monkeypatch):
+    w = torch.tensor(2.0, requires_grad=True)
+    (w * 1).item()  # launches what other tests left pending, so that the programs below are these alone
     # Full once, then no more: else JAX's own caches would be cleared for all other tests.
     answers = iter([True])
     monkeypatch.setattr(eviction, "_is_full", lambda: next(answers, False))
@@ -21,8 +23,6 @@ def test_forgotten_programs_are_compiled_again(monkeypatch):
     def losses(w):
         return [step(n, w) for n in (303, 304)]  # sizes that no other test has compiled
 
-    w = torch.tensor(2.0, requires_grad=True)
-    (w * 1).item()  # launches what other tests left pending, so that the programs below are these alone
     first = losses(w)
     gradient = w.grad.item()
     w.grad = None
