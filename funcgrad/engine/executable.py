@@ -62,6 +62,11 @@ class Executable:
             fresh = functools.partial(self.replay)
             self.function = jax.jit(fresh, donate_argnums=0 if self.donates else ())
 
+    def compile(self, *arguments) -> None:
+        """Make the machine code, without running it; an interrupt changes nothing."""
+        if not self.is_compiled and self.donates:
+            self.function.lower(*arguments).compile()
+
     def replay(self, donated, kept, floats, ints, complexes):
         """The program as a pure function."""
         env = self.environment(donated, kept)

@@ -14,7 +14,7 @@ import weakref
 import jax
 import numpy as np
 
-from funcgrad.engine import bounds, explain, interpret
+from funcgrad.engine import bounds, explain, interpret, interrupts
 from funcgrad.engine.executable import Executable
 from funcgrad.engine.state import Program, state
 from funcgrad.engine.values import Freed, Leaf, LeafValue, Origin, Value, aval_of
@@ -152,16 +152,22 @@ def _run(program: Program, executable: Executable, holder: list) -> None:
         call(executable, donated, kept, numbers, holder)
 
 
+SETTLED = 4
+"""How many calls of a program may run Python code of JAX's: the first, and those where a number turns into an array."""
+
+
 def call(executable: Executable, donated, kept, numbers: tuple, holder: list) -> None:
     """Run a program's machine code, made first if need be. The results reach `holder` inside one C call."""
     floats, ints, complexes = numbers
     arguments = (donated,), (kept,), (floats,), (ints,), (complexes,)
     with jax.enable_x64(True):
-        if executable.is_compiled:
+        if executable.is_compiled and executable.launches > SETTLED:
             holder.extend(map(executable.function, *arguments))
         else:
             with explain.compiling(executable):
-                holder.extend(map(executable.function, *arguments))
+                executable.compile(donated, kept, floats, ints, complexes)
+                with interrupts.deferred():
+                    holder.extend(map(executable.function, *arguments))
     executable.launches += 1
     executable.used = Program.count
 
