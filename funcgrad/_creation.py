@@ -226,6 +226,8 @@ def creation_form(name: str):
                 raise RuntimeError(f"dtype {got} does not match dtype of out parameter ({wanted})")
             dtype = out.dtype
         if dtype is not None:
+            if isinstance(dtype, str):
+                raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not str")
             kwargs["dtype"] = dtype
         if name == "range":
             warnings.warn(_RANGE, UserWarning, stacklevel=2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 
 from funcgrad import _dtypes, _geometry, _host_memory, _views
 from funcgrad._creation import as_tensor, from_array
 from funcgrad._geometry import root_of, whole
 from funcgrad._operators import check_overlap, check_writable, op, write
+from funcgrad._size import Size
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
@@ -82,7 +84,7 @@ def setitem(self: Tensor, index, value) -> None:
     check_writable(self, through_view=True)
     layout, operands = indexing.parse_index((self._value or self._known()).aval.shape, index)
     if not isinstance(value, Tensor | bool | int | float | complex):
-        value = as_tensor(value)
+        value = _assigned(value, self)
     if isinstance(value, Tensor) and value.device is not self.device and not value.dim():
         value = value.to(self.device)
     shape = tuple(value.shape) if isinstance(value, Tensor) else ()
@@ -96,6 +98,21 @@ def setitem(self: Tensor, index, value) -> None:
     if self._known().aval.strides is not None:
         _check_part(self, layout)
     write(self, record(_SET, (self, value, layout, *operands)), filling=True)
+
+
+def _assigned(value, target: Tensor):
+    """A value that is neither a tensor nor one of Python's numbers as one of them.
+
+    Raises:
+        TypeError: it is a list or an array of NumPy's, which PyTorch refuses too.
+    """
+    if isinstance(value, jax.Array):
+        return as_tensor(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    kind = type(value)
+    module = "" if kind.__module__ == "builtins" else "torch." if kind is Size else kind.__module__ + "."
+    raise TypeError(f"can't assign a {module}{kind.__name__} to a torch.{target.dtype.scalar_name}Tensor")
 
 
 def _check_part(self: Tensor, layout: tuple) -> None:

@@ -436,3 +436,24 @@ def test_operators_on_arrays_promote_as_numpy_does(dtype):
         return found
 
     both(program)
+
+
+@pytest.mark.parametrize(
+    "value", [[1, 2], (1,), np.ones(2), np.float32(2), np.int64(2), np.float64(2), "a", None, 2, True], ids=repr
+)
+def test_values_that_can_be_assigned(value):
+    def program(torch):
+        x = torch.zeros(2, 2)
+        x[0] = value
+        return x
+
+    both(program)
+
+
+def test_gradcheck_of_views():
+    def program(torch):
+        x = torch.arange(4.0, dtype=torch.float64).view(2, 2).requires_grad_()
+        check = torch.autograd.gradcheck
+        return [check(f, (x,)) for f in (lambda x: x, lambda x: x.unbind(), lambda x: x.t(), torch.atleast_1d)]
+
+    both(program)

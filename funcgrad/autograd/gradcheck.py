@@ -137,7 +137,7 @@ def _numeric(func, inputs: tuple, i: int, o: int, eps: float, like: Tensor) -> n
     def at(offset: Tensor) -> np.ndarray:
         data.copy_(given + offset)
         try:
-            return _differentiable(func(*inputs))[o].detach().numpy().reshape(-1)
+            return _differentiable(func(*inputs))[o].detach().clone().numpy().reshape(-1)
         finally:
             data.copy_(given)
 
