@@ -193,6 +193,8 @@ def legacy_tensor(*args, dtype=None, device=None) -> Tensor:
                 else RuntimeError(f"expected {_legacy_name(dtype)} (got {_legacy_name(first.dtype)})")
             )
         return first.detach()
+    if len(args) == 1 and hasattr(first, "untyped") and hasattr(first, "data_ptr"):  # a storage
+        return wrap(Value(None, aval_of((0,), dtype.numpy, _device.CPU))).set_(first)
     if isinstance(first, Size) or all(isinstance(a, int) and not isinstance(a, bool) for a in args):
         shape = tuple(first) if isinstance(first, Size) else args
         return from_array(np.zeros(shape, dtype.numpy))
@@ -270,7 +272,10 @@ def like_form(name: str):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         if dtype is not None:
             kwargs["dtype"] = dtype
-        made = _operators.apply(_operators.op(name), (input, *args), kwargs)
+        try:
+            made = _operators.apply(_operators.op(name), (input, *args), kwargs)
+        except _operators.Override:
+            return _operators.overridden(form, (input, *args), kwargs)
         if device is not None:
             made = made.to(device)
         if memory_format is not None:

@@ -49,7 +49,7 @@ _RULES = {
     "please report an enhancement request to PyTorch.)": "narrow_copy",
 }  # fmt: skip
 _RULE_OF = {name: rule for rule, names in _RULES.items() for name in names.split()}
-_CPP = {
+CPP = {
     "float32": "float", "float64": "double", "int64": "long int", "int32": "int", "int16": "short int", "bool": "bool",
     "int8": "signed char", "uint8": "unsigned char", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
     "complex64": "c10::complex<float>", "complex128": "c10::complex<double>", "uint16": "short unsigned int",
@@ -92,7 +92,7 @@ def acting(name: str, args: tuple, kwargs: dict) -> str:
 
 def expected(want: _dtypes.dtype, have: _dtypes.dtype) -> RuntimeError:
     """The error for an `out` of another dtype than the one asked for."""
-    want, have = (_CPP.get(d.name, d.scalar_name) for d in (want, have))
+    want, have = (CPP.get(d.name, d.scalar_name) for d in (want, have))
     return RuntimeError(f"Expected out tensor to have dtype {want}, but got {have} instead")
 
 
@@ -104,7 +104,7 @@ def check(name: str, result: _dtypes.dtype, out: _dtypes.dtype, kwargs: dict) ->
     have, want = out.scalar_name, result.scalar_name
     if rule is not None and not (name in ("abs", "absolute") and out.is_complex):
         words = {"op": name, "have": have, "want": want, "out_int32": "True" if kwargs.get("out_int32") else "False"}
-        raise RuntimeError(rule.format(c_have=_CPP.get(out.name, have), c_want=_CPP.get(result.name, want), **words))
+        raise RuntimeError(rule.format(c_have=CPP.get(out.name, have), c_want=CPP.get(result.name, want), **words))
     if _dtypes.can_cast(result, out):
         return
     if name in _JOINED:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcgrad import _device, _draws, _dtypes, _gamma_draws, _operators
+from funcgrad import _device, _draws, _dtypes, _formats, _gamma_draws, _operators, _storage
 from funcgrad._errors import broadcast_shapes
 from funcgrad._generator import at_hand, drawn, drawn_from
 from funcgrad._operators import check_writable, write
 from funcgrad._size import Size
-from funcgrad._tensor import Tensor
+from funcgrad._tensor import Tensor, wrap
+from funcgrad.engine.record import record
 from funcgrad.engine.structure import Op
 from funcgrad.ops._bounds import Check
 from funcgrad.ops._number import Array
@@ -240,7 +241,9 @@ def drawn_like(like: Tensor, generator, draw, dense: bool = True, device=None) -
     order = _draws.visiting_order(shape, like.stride())
     in_rows = dense and order == tuple(range(len(shape)))
     made = drawn(generator, lambda e, shape: draw(e, shape, in_rows), device, tuple(shape[d] for d in order))
-    return made if order == tuple(range(len(shape))) else made.permute(tuple(int(d) for d in np.argsort(order)))
+    if order == tuple(range(len(shape))):
+        return made
+    return wrap(record(_operators.op("permute"), (made, tuple(int(d) for d in np.argsort(order)))))  # nobody's view
 
 
 def _like(factory):
@@ -249,9 +252,12 @@ def _like(factory):
         options = {"dtype": dtype or input.dtype, "device": device or input.device, "requires_grad": requires_grad}
         if factory is randint:
             args = (0, *args) if len(args) == 1 else args
-        if not input.is_contiguous():
+        template = input
+        if memory_format is not None and memory_format is not _formats.preserve_format:
+            template = _storage.formatted(_operators.call("zeros_like", input).contiguous(), memory_format)
+        if not template.is_contiguous():
             made = drawn_like(
-                input, generator, _LIKE[factory](options["dtype"], *args), device=_where(options["device"])
+                template, generator, _LIKE[factory](options["dtype"], *args), device=_where(options["device"])
             )
             return made.requires_grad_() if requires_grad else made
         return factory(*args, tuple(input.shape), generator=generator, **options)

@@ -19,6 +19,7 @@ import weakref
 
 from funcgrad import _formats, _operators, _views
 from funcgrad._geometry import geometry, is_conj, root_of, shows_memory, whole
+from funcgrad._out_dtypes import CPP
 from funcgrad._tensor import DETACH, Tensor, wrap
 from funcgrad.engine.record import as_leaf, detached, record, restrided
 from funcgrad.engine.state import state
@@ -259,8 +260,22 @@ def set_data(self: Tensor, new: Tensor) -> None:
     self._value = as_leaf(value, self._leaf) if requires_grad else value
 
 
+def _cpp_name(dtype) -> str:
+    return CPP.get(dtype.name, dtype.scalar_name)
+
+
 def set_(self: Tensor, source=None, storage_offset=0, size=None, stride=None) -> Tensor:
     """Look at another tensor's (or storage's) memory from now on."""
+    given = getattr(source, "dtype", self.dtype)  # a storage without one holds bytes
+    if given is not self.dtype:
+        if isinstance(source, Tensor):
+            raise RuntimeError(
+                f"Could not set tensor of type {_cpp_name(given)} to a tensor of type {_cpp_name(self.dtype)}"
+            )
+        raise RuntimeError(
+            f"Expected a Storage of type {_cpp_name(self.dtype)} or an UntypedStorage, but got type {given.scalar_name} for "
+            f"argument 1 'storage'"
+        )
     step_aside(self)
     if source is None:
         self._value = wrap(record(_operators.op("empty"), ((0,),), {"dtype": self.dtype, "device": self.device}))._value

@@ -203,3 +203,35 @@ def test_warnings(name):
         return result, [(w.category.__name__, str(w.message).partition(" (Triggered")[0]) for w in seen]
 
     both(program)
+
+
+def test_tensors_made_of_storages():
+    def program(torch):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            x = torch.arange(4.0)
+            made = [x.new(x.storage()), torch.FloatTensor(x.storage()), x.new(x)]
+            made[0][0] = 5
+            same = [t.data_ptr() == x.data_ptr() for t in made]
+            try:
+                x.set_(torch.ones(2, dtype=torch.float64).storage())
+            except RuntimeError as e:
+                same.append(str(e))
+        return made, x, same
+
+    both(program)
+    both(lambda torch: torch.ones(1).set_(torch.ones(2, dtype=torch.float64)))
+
+
+@pytest.mark.parametrize("name", ["rand_like", "randn_like", "zeros_like", "full_like"])
+def test_memory_formats_of_new_tensors(name):
+    def program(torch):
+        torch.manual_seed(0)
+        x, found = torch.ones(2, 3, 4, 4).contiguous(memory_format=torch.channels_last), []
+        for form in (torch.preserve_format, torch.contiguous_format, torch.channels_last):
+            for like in (x, x[:, :, ::2], x.contiguous(), x.transpose(0, 1)):
+                made = getattr(torch, name)(like, *([2] if name == "full_like" else []), memory_format=form)
+                found.append((made, made.stride(), made._is_view()))
+        return found
+
+    both(program)

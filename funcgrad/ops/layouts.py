@@ -40,11 +40,11 @@ _POINTWISE = set("""
     binary_cross_entropy_with_logits kl_div mse_loss l1_loss smooth_l1_loss poisson_nll_loss margin_ranking_loss
     soft_margin_loss normalize local_response_norm glu kron
 """.split())  # fmt: skip
-_AS_FIRST = {"clone", "empty_like", "zeros_like", "ones_like", "full_like"}
+_AS_FIRST = {"clone", "empty_like", "zeros_like", "ones_like", "full_like", "roll"}
 _BASE = {"copy_slices", "setitem"}
 """What is written into the first operand lies where that lay."""
 _IMAGES = set("""
-    conv2d conv3d conv_transpose2d conv_transpose3d batch_norm batch_norm_train batch_norm_eval adaptive_avg_pool2d
+    conv2d conv3d conv_transpose2d conv_transpose3d group_norm batch_norm batch_norm_train batch_norm_eval adaptive_avg_pool2d
     adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d avg_pool2d max_pool2d max_pool2d_with_indices
     adaptive_max_pool2d_with_indices interpolate upsample upsample_nearest upsample_bilinear pixel_shuffle channel_shuffle
     native_channel_shuffle max_unpool2d pad cat concat concatenate
