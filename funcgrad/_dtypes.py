@@ -159,8 +159,9 @@ def warn_of_cast(source: dtype, target: dtype) -> None:
 # -- promotion --------------------------------------------------------------------------------------------------------
 
 
-def promote_types(a: dtype, b: dtype) -> dtype:
+def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest dtype that both can be converted to, as ``torch.promote_types``."""
+    a, b = type1, type2
     if a is b:
         return a
     if a in _FLOAT8 or b in _FLOAT8:

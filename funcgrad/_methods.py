@@ -10,8 +10,9 @@ from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state
 
 
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
-    """Write `src`, broadcast and converted, into this tensor."""
+def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
+    """Write `other`, broadcast and converted, into this tensor."""
+    src = other
     check_writable(self)
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
@@ -63,6 +64,11 @@ def zero_(self: Tensor) -> Tensor:
     return self
 
 
+def where(self: Tensor, condition: Tensor, other) -> Tensor:
+    """This tensor's elements where `condition` holds, else those of `other`."""
+    return _operators.NAMESPACES["f"]["where"](condition, self, other)
+
+
 def is_same_size(self: Tensor, other: Tensor) -> bool:
     return self.shape == other.shape
 
@@ -94,21 +100,21 @@ def get_device(self: Tensor) -> int:
     return -1 if self.device.type == "cpu" else self.device.index or 0
 
 
-def is_floating_point(x: Tensor) -> bool:
-    return x.dtype.category == _dtypes.FLOATING
+def is_floating_point(input: Tensor) -> bool:
+    return input.dtype.category == _dtypes.FLOATING
 
 
-def is_complex(x: Tensor) -> bool:
-    return x.dtype.category == _dtypes.COMPLEX
+def is_complex(input: Tensor) -> bool:
+    return input.dtype.category == _dtypes.COMPLEX
 
 
-def numel(x: Tensor) -> int:
-    return x.numel()
+def numel(input: Tensor) -> int:
+    return input.numel()
 
 
 def install() -> dict:
     """Put the methods on Tensor; return those that are functions of ``torch`` too."""
-    for method in (copy_, fill_, zero_, is_same_size, equal, allclose, is_nonzero,
+    for method in (copy_, where, fill_, zero_, is_same_size, equal, allclose, is_nonzero,
                    is_inference, get_device):  # fmt: skip
         setattr(Tensor, method.__name__, method)
     _host_memory.install()

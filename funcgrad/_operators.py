@@ -117,9 +117,7 @@ def view_form(op: Op, path: str):
 
     def form(*args, **kwargs):
         if kwargs:
-            args, kwargs = numbers.by_numpy_names(op, args, kwargs) or (args, kwargs)
-            if not args and "input" in kwargs:
-                args = (kwargs.pop("input"),)
+            args, kwargs = numbers.in_own_names(op, args, kwargs) or (args, kwargs)
         if may_change_numbers and args and args[0].__class__ in HANDLES:
             _geometry.check_numbers(op.name, *args, **kwargs)
         if at_position and len(args) > 2 and isinstance(args[2], Tensor) and not state.program.traced:
@@ -154,13 +152,17 @@ def _dims_coincide(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> bool:
     return n > 0 and -n <= start_dim < n and -n <= end_dim < n and start_dim % n == end_dim % n
 
 
+def _given(sizes: tuple) -> tuple:
+    return tuple(sizes[0]) if sizes and type(sizes[0]) is not int else sizes
+
+
 _ITSELF = {
     **dict.fromkeys(("conj", "conj_physical", "real"), lambda x: not x.is_complex()),
     "resolve_conj": lambda x: not _geometry.is_conj(x),
     "resolve_neg": lambda x: not _geometry.is_neg(x),
     **{f"atleast_{n}d": lambda x, *more, n=n: not more and x.dim() >= n for n in (1, 2, 3)},
     "positive": lambda x: x.dtype.name != "bool",
-    "sum_to_size": lambda x, *size: tuple(x.shape) == (tuple(size[0]) if size and type(size[0]) is not int else size),
+    "sum_to_size": lambda x, *sizes, size=None: tuple(x.shape) == _given(sizes if size is None else (size,)),
     "flatten": _dims_coincide,
 }
 """Ops that return the very tensor they are given where there is nothing to do."""
@@ -182,6 +184,7 @@ def eager_form(op: Op, path: str):
     def form(*args, **kwargs):
         if kwargs and "out" in kwargs:
             return _into(form, op, args, kwargs)
+        args, kwargs = numbers.in_own_names(op, args, kwargs) or (args, kwargs)
         return run_now(op, args, kwargs)
 
     return _named(form, op, path)
@@ -196,6 +199,7 @@ def value_form(op: Op, path: str):
     def form(*args, **kwargs):
         if kwargs and "out" in kwargs:
             return _into(form, op, args, kwargs)
+        args, kwargs = numbers.in_own_names(op, args, kwargs) or (args, kwargs)
         out = rewritten(op, args, kwargs)
         if out is not None:
             return wrapped(out)
@@ -213,6 +217,7 @@ def checked_form(op: Op, path: str):
     def form(*args, **kwargs):
         if kwargs and "out" in kwargs:
             return _into(form, op, args, kwargs)
+        args, kwargs = numbers.in_own_names(op, args, kwargs) or (args, kwargs)
         if not op.function.raises_when(*args, **kwargs):
             return plain(*args, **kwargs)
         try:

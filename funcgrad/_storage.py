@@ -289,8 +289,9 @@ def set_(self: Tensor, source=None, storage_offset=0, size=None, stride=None) ->
     return look_at(self, parent, _operators.op("as_strided"), (size, steps, storage_offset))
 
 
-def resize_(self: Tensor, *sizes, memory_format=None) -> Tensor:
+def resize_(self: Tensor, *sizes, size=None, memory_format=None) -> Tensor:
     """Give the tensor other sizes; elements keep their places in the storage, which grows if it has to."""
+    sizes = sizes if size is None else (size,)
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     size = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes

@@ -457,3 +457,36 @@ def test_gradcheck_of_views():
         return [check(f, (x,)) for f in (lambda x: x, lambda x: x.unbind(), lambda x: x.t(), torch.atleast_1d)]
 
     both(program)
+
+
+OWN_NAMES = {
+    "cholesky": lambda torch, x: torch.linalg.cholesky(input=x),
+    "eigvalsh": lambda torch, x: torch.linalg.eigvalsh(input=x),
+    "matrix_power": lambda torch, x: torch.linalg.matrix_power(input=x, n=2),
+    "lstsq": lambda torch, x: torch.linalg.lstsq(input=x, b=x)[0],
+    "tensorsolve": lambda torch, x: torch.linalg.tensorsolve(input=x, other=torch.ones(2)),
+    "inverse": lambda torch, x: torch.inverse(input=x),
+    "hsplit": lambda torch, x: x.hsplit(sections=2) + torch.vsplit(x, indices=[1]),
+    "tensor_split": lambda torch, x: torch.tensor_split(x, tensor_indices_or_sections=torch.tensor(2)),
+    "split": lambda torch, x: torch.split(tensor=x, split_size_or_sections=1),
+    "copy_": lambda torch, x: x.clone().copy_(other=x + 1),
+    "resize_": lambda torch, x: x.clone().resize_(size=(2, 1)),
+    "sum_to_size": lambda torch, x: x.sum_to_size(size=(1, 2)),
+    "cholesky_solve": lambda torch, x: torch.cholesky_solve(input=x, input2=x),
+    "ormqr": lambda torch, x: torch.ormqr(input=x, input2=torch.ones(2), input3=x),
+    "one_hot": lambda torch, x: torch.nn.functional.one_hot(input=torch.tensor([1])),
+    "bincount": lambda torch, x: torch.bincount(input=torch.tensor([1])),
+    "unique": lambda torch, x: torch.unique(input=x, return_counts=True),
+    "nonzero": lambda torch, x: torch.nonzero(input=x),
+    "numel": lambda torch, x: (torch.numel(input=x), torch.is_complex(input=x), torch.is_floating_point(input=x)),
+    "promote_types": lambda torch, x: str(torch.promote_types(type1=torch.int32, type2=torch.float32)),
+    "where": lambda torch, x: x.where(condition=x > 0, other=x - 1),
+    "where of bools": lambda torch, x: (x > 0).where(torch.tensor([False, False]), torch.tensor([False, True])),
+    "left out": lambda torch, x: torch.cumsum(x),
+    "both left out": lambda torch, x: x.swapaxes(),
+}
+
+
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_arguments_by_the_names_that_pytorch_knows(name):
+    both(lambda torch: OWN_NAMES[name](torch, torch.eye(2) + torch.ones(2, 2)))

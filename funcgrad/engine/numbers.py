@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
@@ -36,18 +37,33 @@ def with_numbers(op: Op, args, kwargs) -> tuple[list, dict] | None:
 
 
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
+_PLACES = {"input": 0, "input2": 1, "input3": 2, "other": 1, "b": 1}
+"""Where parameters stand that PyTorch's own ops name so, whatever its documentation calls them."""
+_SECTIONS = dict.fromkeys(("sections", "indices", "tensor_indices_or_sections"), "indices_or_sections")
+_OTHER_NAMES = _NUMPY_NAMES.keys() | _PLACES.keys() | _SECTIONS.keys()
 
 
-def by_numpy_names(op: Op, args, kwargs) -> tuple[list, dict] | None:
-    """The call with NumPy's names for its arguments in PyTorch's words, as its ops take them too; None if it has none."""
-    if not kwargs or not kwargs.keys() & _NUMPY_NAMES.keys():
+def in_own_names(op: Op, args, kwargs) -> tuple[tuple, dict] | None:
+    """The call with other names that PyTorch knows for its arguments (NumPy's among them) in the op's own.
+
+    The first argument comes to stand first. None if there was nothing to change.
+    """
+    if not kwargs or (args and not kwargs.keys() & _OTHER_NAMES):
         return None
-    parameters = inspect.signature(op.function).parameters
+    known = [name for name, _, how in op.parameters]
+    places = [name for name, _, how in op.parameters if how is inspect.Parameter.POSITIONAL_OR_KEYWORD]
     found = {}
     for name, value in kwargs.items():
-        known = _NUMPY_NAMES.get(name) if name not in parameters else None
-        found[known if known in parameters else name] = value
-    return None if found.keys() == kwargs.keys() else (list(args), found)
+        if name not in known:
+            own = _NUMPY_NAMES.get(name, name)
+            own = own if own in known else _SECTIONS.get(name, own)
+            at = _PLACES.get(own, len(places))
+            name = own if own in known else places[at] if at < len(places) else name
+        found[name] = value
+    args = tuple(args)
+    if not args and places and places[0] in found:
+        args = (found.pop(places[0]),)
+    return None if len(args) == 0 and found.keys() == kwargs.keys() else (args, found)
 
 
 def complaint(op: Op, args, kwargs) -> TypeError | None:
@@ -71,6 +87,19 @@ def complaint(op: Op, args, kwargs) -> TypeError | None:
 
 
 _SIZES = {"repeat": "repeats", "permute": "dims", "tile": "dims", "reshape": "shape", "flip": "dims"}
+
+
+_MISSING = re.compile(r"\w+\(\) missing (\d+) required .* arguments?: (.*)")
+
+
+def missing(op: Op, error: TypeError) -> TypeError | None:
+    """Python's error for arguments that were left out, in PyTorch's words; None if it is another one."""
+    found = _MISSING.fullmatch(str(error))
+    if found is None:
+        return None
+    names = ", ".join(f'"{name}"' for name in re.findall(r"'(\w+)'", found[2]))
+    plural = "arguments" if found[1] == "1" else "argument"  # sic
+    return TypeError(f"{op.name}() missing {found[1]} required positional {plural}: {names}")
 
 
 def _holds_number(a: Handle) -> bool:

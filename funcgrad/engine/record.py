@@ -71,9 +71,9 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
         try:
             node = extend(program, key, op, args, kwargs)
         except TypeError as e:
-            plain = numbers.by_numpy_names(op, args, kwargs) or numbers.with_numbers(op, args, kwargs)
+            plain = _renamed(op, args, kwargs) or numbers.with_numbers(op, args, kwargs)
             if plain is None:
-                raise numbers.complaint(op, args, kwargs) or e from None
+                raise numbers.complaint(op, args, kwargs) or numbers.missing(op, e) or e from None
             return record(op, *plain)
     if op.bounds is not None:  # after the op's own errors, about shapes and dtypes
         _check_bounds(program, op, args, kwargs)
@@ -86,6 +86,11 @@ def record(op: Op, args: tuple | list, kwargs: dict | None = None):
         slots.append(weak(value))
         return value
     return new_values(program, entry), entry.pack
+
+
+def _renamed(op: Op, args, kwargs):
+    made = numbers.in_own_names(op, args, kwargs)
+    return made if made is not None and made[1].keys() != kwargs.keys() else None
 
 
 def _check_bounds(program, op: Op, args, kwargs) -> None:

@@ -130,7 +130,7 @@ def atleast_3d(*tensors: Array):
     return _at_least(3, tensors)
 
 
-def sum_to_size(input: Array, *size):
+def sum_to_size(input: Array, *sizes, size=None):
     """`input` summed down to `size`, which broadcasts to its shape: the opposite of `expand`.
 
     Raises:
@@ -140,7 +140,7 @@ def sum_to_size(input: Array, *size):
         >>> torch.ones(2, 3).sum_to_size(1, 3)
         tensor([[2., 2., 2.]])
     """
-    size, shape = sizes_from(size), input.shape
+    size, shape = sizes_from(sizes if size is None else (size,)), input.shape
     extra = len(shape) - len(size)
     if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
         raise RuntimeError(f"size {{{brackets(size)}}} is not expandable to size {{{brackets(shape)}}}.")

@@ -269,7 +269,7 @@ def cartesian_prod(*tensors: Array):
     _check_vectors(tensors)
     if len(tensors) == 1:
         return tensors[0]
-    return jnp.stack([x.reshape(-1) for x in meshgrid(*tensors)], 1)
+    return jnp.stack([x.reshape(-1) for x in meshgrid(*tensors, indexing="ij")], 1)
 
 
 def combinations(input: Array, r=2, with_replacement=False):

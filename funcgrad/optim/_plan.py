@@ -79,7 +79,7 @@ def make_states(optimizer, group: dict[str, Any], rule: Rule, params: list[Tenso
         entry = optimizer.state[p]
         if optimizer.counted:
             entry["step"] = StepCount()
-        for name, array in arrays.items():
+        for name, array in sorted(arrays.items(), key=lambda item: item[0] in optimizer.last_states):
             entry[name] = _creation.from_array(array, p.device)
 
 

@@ -40,6 +40,8 @@ class RecordedOptimizer(Optimizer):
     """Whether a state's first value depends on the options."""
     starts_from_values = False
     """Whether it depends on the parameters' values."""
+    last_states: tuple[str, ...] = ()
+    """What PyTorch adds to a parameter's state after the rest."""
     elementwise = False
     """Whether every element is stepped on its own."""
     refuses_sparse = "{} does not support sparse gradients"
