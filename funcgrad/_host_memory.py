@@ -27,7 +27,7 @@ from weakref import ref as weak
 import numpy as np
 
 from funcgrad import _device, _dtypes, _views
-from funcgrad._geometry import geometry, is_conj, is_neg, root_of, shows_memory, whole
+from funcgrad._geometry import geometry, root_of, shows_memory, whole
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.launch import read, settle
 from funcgrad.engine.record import as_leaf, record
@@ -271,6 +271,8 @@ _NOT_WRITABLE = (
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """The tensor as a NumPy array that shares its memory; with `force`, a copy where sharing is impossible.
 
+    Views of conjugates and negatives give a copy, where PyTorch refuses.
+
     Raises:
         RuntimeError: the tensor requires grad (use ``detach()``).
         TypeError: it is not on the CPU, or of a dtype that NumPy lacks.
@@ -286,11 +288,6 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
         )
     elif self.requires_grad and state.grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    for name, short, is_set in (("conjugate", "conj", is_conj), ("negative", "neg", is_neg)):
-        if not force and is_set(self):
-            raise RuntimeError(
-                f"Can't call numpy() on Tensor that has {name} bit set. Use tensor.resolve_{short}().numpy() instead."
-            )
     if self.dtype.numpy.kind not in "biufc":
         raise TypeError(f"Got unsupported ScalarType {self.dtype.scalar_name}")
     if not shows_memory(self) or not self.numel() or state.program.traced or state.capture is not None:

@@ -175,3 +175,20 @@ def test_ops_that_write_where_an_index_says(name):
         return i
 
     both(program)
+
+
+INF, NAN = float("inf"), float("nan")
+INFINITIES = [
+    [1 + 1j, complex(INF, 0), complex(0, INF), 2, complex(-INF, 0), complex(NAN, 0), 1],
+    [complex(INF, 1), complex(INF, 2), 3],
+    [complex(INF, 0), complex(-INF, 0), complex(INF, 1)],
+    [complex(-INF, 1), complex(-INF, 2), 1],
+    [complex(INF, INF), 1],
+    [1, complex(INF, -INF), complex(INF, 1)],
+    [complex(INF, NAN), 1],
+]
+
+
+@pytest.mark.parametrize("values", INFINITIES, ids=str)
+def test_running_sums_of_exponentials_of_complex_infinities(values):
+    both(lambda torch: torch.logcumsumexp(torch.tensor(values), 0))

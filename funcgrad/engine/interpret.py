@@ -5,19 +5,18 @@ another wiring each time) would compile a whole program each time. After `PATIEN
 for the first time are interpreted. Single-op programs are shared between all structures; on the CPU they run in NumPy
 until compiling them pays (see `numpy_program`). Where that is impossible it must take less compiling than the whole
 program: each op that was not met before with operands of the same kind counts as much as `OPS_EACH` ops of a whole
-program. A structure that has been interpreted for as long as compiling it would take is compiled.
+program. A structure that has been interpreted for as long as compiling it would take is compiled. See
+NOTE: [Time that is counted] for how long that is.
 """
 
 from __future__ import annotations
-
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from funcgrad.engine import eviction
-from funcgrad.engine.numpy_program import Warming
+from funcgrad.engine.numpy_program import Warming, work
 from funcgrad.engine.replay import Numbers, call, differentiate, pulled_back
 from funcgrad.engine.structure import Entry, Scalar
 
@@ -25,6 +24,8 @@ PATIENCE = 2
 OPS_EACH = 9
 """A program of one op, with its pullback, compiles in 0.1 s; each op of a long program adds 0.01 s."""
 COMPILE_EACH = 0.01
+CALL = 2e-5
+"""Seconds to call a program of one op, or its pullback."""
 
 _news: dict[str, int] = {}
 """By call site: how many more new structures than repeated ones it has launched lately."""
@@ -62,13 +63,13 @@ def is_worn(executable) -> bool:
 
 def execute(executable, donated, kept, floats, ints, complexes):
     """As `Executable.replay`, one op at a time."""
-    start = time.perf_counter()
+    start = work.seconds
     env = executable.environment(donated, kept)
     pullbacks = run(executable.path, env, Numbers(floats, ints, complexes), executable.differentiated)
     outputs = [_own(env[s]) for s in executable.outputs]
     residuals = [_own(r) for r in executable.residuals(pullbacks)]
     raised = [flag.raised(env) for flag in executable.flags]
-    seconds = time.perf_counter() - start
+    seconds = work.seconds - start
     executable.spent += seconds
     count, total = runs.get(site := executable.path[-1].site, (0, 0.0))
     runs[site] = count + 1, total + seconds
@@ -87,6 +88,7 @@ def run(path: list[Entry], env: dict, numbers: Numbers, differentiated: set[int]
     for position, entry in enumerate(path):
         if entry.op is None:
             continue
+        work.seconds += CALL * (1 if entry.vjp is None else len(entry.reads))
         if entry.vjp is not None:
             if position in differentiated:
                 results, pullbacks[position] = differentiate(entry, path, env, numbers)

@@ -172,12 +172,16 @@ def clamp_max(input: Array, max: Array | Scalar) -> Array:
 def where(condition: Array, input: Array | Scalar | None = None, other: Array | Scalar | None = None):
     """`input` where `condition` holds, else `other`; with neither, the indices where it holds, one tensor a dimension.
 
+    The method's order ``(input, condition, other)`` is understood too where the dtypes tell.
+
     Example:
         >>> torch.where(torch.tensor([True, False]), torch.tensor([1.0, 2.0]), 0)
         tensor([1., 0.])
     """
     if input is None and other is None:
         return tuple(i.astype(jnp.int64) for i in jnp.nonzero(condition))
+    if condition.dtype != jnp.bool_ and not is_number(input) and input.dtype == jnp.bool_:
+        condition, input = input, condition
     if condition.dtype not in (jnp.bool_, jnp.uint8):
         name = _dtypes.to_dtype(condition.dtype).scalar_name
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}")

@@ -77,8 +77,21 @@ def _log_add_exp(a: Array, b: Array) -> Array:
         return jnp.logaddexp(a, b)
     swap = jnp.real(a) < jnp.real(b)
     high, low = jnp.where(swap, b, a), jnp.where(swap, a, b)
-    nothing = jnp.real(low) == -np.inf
-    return jnp.where(nothing, high, high + jnp.log1p(jnp.exp(jnp.where(nothing, high, low) - high)))
+    above = (jnp.real(low) == -np.inf) | (jnp.real(high) == np.inf)  # nothing is added to it
+    total = jnp.where(above, high, high + jnp.log1p(jnp.exp(jnp.where(above, high, low) - high)))
+    total = jnp.where(jnp.real(low) == np.inf, _log_of_infinities(high, low), total)
+    return jnp.where(jnp.isnan(a) | jnp.isnan(b), jnp.asarray(complex(np.nan, np.nan), a.dtype), total)
+
+
+def _log_of_infinities(a: Array, b: Array) -> Array:
+    """The same of numbers with infinite real parts: infinity in the direction that the two together point to."""
+
+    def along(part: Array) -> Array:
+        return jnp.where(part == 0, jnp.zeros((), part.dtype), part * np.asarray(np.inf, part.dtype))
+
+    x, y = (along(f(jnp.imag(a))) + along(f(jnp.imag(b))) for f in (jnp.cos, jnp.sin))
+    length = jnp.where(jnp.isinf(x) | jnp.isinf(y), np.asarray(np.inf, x.dtype), np.asarray(np.nan, x.dtype))
+    return lax.complex(length, jnp.arctan2(y, x))
 
 
 @_log_add_exp.defjvp

@@ -33,10 +33,12 @@ class Plan:
         self.mark = "step" if self.counted else rule.names[0] if rule.names else None
         self.entries = [optimizer.state[p] for p in params] if self.mark else []
         ages = self._ages(optimizer, group) if self.mark else [0.0] * len(params)
+        self.repeated = len(set(map(id, params))) < len(params)
+        before = _occurrences(params) if self.repeated else [0] * len(params)
         cohorts: dict[tuple, list[int]] = {}
-        for i, (p, age) in enumerate(zip(params, ages)):
-            cohorts.setdefault((age, p.device), []).append(i)
-        self.cohorts = [Cohort(self, at, age) for (age, _), at in cohorts.items()]
+        for i, (p, age, k) in enumerate(zip(params, ages, before)):
+            cohorts.setdefault((k, age + k if self.counted else age, p.device), []).append(i)
+        self.cohorts = [Cohort(self, at, key[1]) for key, at in sorted(cohorts.items(), key=lambda item: item[0][0])]
         self._pack(optimizer, group)
 
     def _pack(self, optimizer, group: dict[str, Any]) -> None:
@@ -46,7 +48,8 @@ class Plan:
         for pack in known:
             if pack not in fitting:
                 pack.dissolve()
-        if self.rule.elementwise and not thread.grad and thread.capture is None and not thread.program.traced:
+        packable = self.rule.elementwise and not self.repeated
+        if packable and not thread.grad and thread.capture is None and not thread.program.traced:
             for cohort in self.cohorts:
                 cohort.pack()
         optimizer._packs[id(group)] = [pack for cohort in self.cohorts for pack in cohort.packs]
@@ -62,13 +65,28 @@ class Plan:
 
     def holds(self, rule: Rule, params: list[Tensor], state: dict) -> bool:
         """Whether everything is as it was: the parameters, their state's entries, and nobody saw a count."""
-        if rule is not self.rule or len(params) != len(self.params) or not all(map(is_, params, self.params)):
+        if (
+            self.repeated
+            or rule is not self.rule
+            or len(params) != len(self.params)
+            or not all(map(is_, params, self.params))
+        ):
             return False
         if self.mark is None:
             return True
         if not all(map(is_, map(state.__getitem__, params), self.entries)):
             return False
         return all([cohort.holds() for cohort in self.cohorts])
+
+
+def _occurrences(params: list[Tensor]) -> list[int]:
+    """How often each stands earlier in the list: one that does is stepped again, with a count of its own."""
+    seen: dict[int, int] = {}
+    result = []
+    for p in params:
+        result.append(seen.get(id(p), 0))
+        seen[id(p)] = result[-1] + 1
+    return result
 
 
 def make_states(optimizer, group: dict[str, Any], rule: Rule, params: list[Tensor]) -> None:

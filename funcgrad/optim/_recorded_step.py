@@ -168,6 +168,8 @@ def _rule_of(optimizer: RecordedOptimizer, group: dict[str, Any]) -> tuple[Rule,
     tensors: list[Tensor] = []
     key: list = [type(optimizer), thread.grad]
     for name in optimizer.numbers:
+        if group[name] is None:
+            raise TypeError(f"the option {name!r} of a parameter group is None, but must be a number")
         for value in each(group[name]):
             kind = kind_of(value, name in optimizer.switches)
             key.append(kind)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from funcgrad._errors import broadcast_shapes
 from funcgrad._tensor import Tensor
 from funcgrad.engine.structure import SCALAR, STATIC, Op
 from funcgrad.optim._packs import joined, parted
@@ -106,6 +107,10 @@ class Rule:
         wide = joined([ox.widened(p) for p in params], packs)
         skeleton, tree = _parts(jax.eval_shape(transformation.init, wide))
         given = {name: [s if s is None else ox.widened(s) for s in row] for name, row in zip(self.names, states)}
+        _check_shapes(params, grads)
+        for part in skeleton:
+            for name in part.keys() - {"step"}:
+                _check_shapes(part[name], given[name])
         state = tree.unflatten([{k: numbers[0] if k == "step" else given[k] for k in part} for part in skeleton])
         updates, new = transformation.update(joined([ox.widened(g) for g in grads], packs), state, wide)
         made = {k: v for part in _parts(new)[0] for k, v in part.items()}
@@ -117,6 +122,14 @@ class Rule:
             before = [*params, *[old for olds in states for old in olds if old is not None]]
             results = [jnp.where(unless[0] > 0, old, new) for new, old in zip(results, before)]
         return results
+
+
+def _check_shapes(expected, given) -> None:
+    """Gradients and states may be of another shape than their parameters, where the user replaced one of them."""
+    for e, g in zip(expected, given):
+        if e is not None and g is not None and e.shape != g.shape:
+            common = broadcast_shapes(g.shape, e.shape)
+            raise RuntimeError(f"output with shape {list(g.shape)} doesn't match the broadcast shape {list(common)}")
 
 
 def _parts(state) -> tuple[list[dict], Any]:

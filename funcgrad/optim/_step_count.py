@@ -75,6 +75,9 @@ class StepCount(Tensor):
 
     __str__ = __repr__
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec)
+
     def __deepcopy__(self, memo) -> StepCount:
         copy = memo[id(self)] = StepCount(float(self.item()))
         return copy

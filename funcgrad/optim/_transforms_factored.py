@@ -27,7 +27,7 @@ def scale_by_factored_rms(lr, beta2_decay, eps, clipping, dtype) -> GradientTran
         new = t**beta2_decay
         bound = 1 / t**0.5
         rho = where(as_array(bound) < as_array(lr), bound, lr)
-        alpha = jnp.maximum(_rms(p), cast(eps[1], p.dtype)) * rho
+        alpha = _larger(cast(eps[1], p.dtype), _rms(p)) * rho
         if g.ndim > 1:
             rows = rows + new * (jnp.mean(g * g, -1, keepdims=True) - rows)
             columns = columns + new * (jnp.mean(g * g, -2, keepdims=True) - columns)
@@ -37,9 +37,14 @@ def scale_by_factored_rms(lr, beta2_decay, eps, clipping, dtype) -> GradientTran
             variance = variance + new * (g * g - variance)
             estimate = variance
         u = g / jnp.sqrt(jnp.maximum(estimate, cast(eps1 * eps1, g.dtype)))
-        return u * (alpha / jnp.maximum(_rms(u) / clipping, 1.0)), rows, columns, variance
+        return u * (alpha / _larger(1.0, _rms(u) / clipping)), rows, columns, variance
 
     return per_parameter(update, row_var=_mean_over(-1), col_var=_mean_over(-2), variance=_vector)
+
+
+def _larger(x, y):
+    """The larger; `x` if `y` is NaN, as Python's ``max`` has it."""
+    return jnp.where(y > x, y, x)
 
 
 def _rms(x):

@@ -42,6 +42,6 @@ def averaged_descent(lr, lambd, alpha, t0) -> GradientTransformation:
         after = t - t0
         size = cast(lr / (1 + lambd * lr * t) ** alpha, size.dtype)
         weight = cast(1 / where(as_array(after) > 1, after, 1.0), weight.dtype)
-        return new - p, size, weight, average
+        return jnp.where(new == p, 0, new - p), size, weight, average
 
     return per_parameter(update, eta=lambda p: scalar(p, lr), mu=lambda p: scalar(p, 1.0), ax=0)

@@ -18,6 +18,22 @@ from funcgrad._tensor import Tensor
 from funcgrad.engine.launch import launch
 from funcgrad.engine.state import state as thread
 from funcgrad.optim._step_count import StepCount
+from funcgrad.optim._subclassing import (  # noqa: F401  (optimizers written like PyTorch's import them from here)
+    _capturable_doc,
+    _default_to_fused_or_foreach,
+    _differentiable_doc,
+    _disable_dynamo_if_unsupported,
+    _foreach_doc,
+    _fused_doc,
+    _get_scalar_dtype,
+    _get_value,
+    _maximize_doc,
+    _params_doc,
+    _stack_if_compiling,
+    _to_scalar,
+    _use_grad_for_differentiable,
+    _view_as_real,
+)
 from funcgrad.utils.hooks import RemovableHandle
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -131,6 +147,9 @@ class Optimizer:
         """
         raise NotImplementedError
 
+    def _cuda_graph_capture_health_check(self) -> None:
+        """Nothing to check here; optimizers derived from PyTorch's call it."""
+
     def _optimizer_step_code(self) -> None:
         """Called after every step, for profilers to find."""
 
@@ -242,8 +261,7 @@ class Optimizer:
         numbers: dict[int, int] = {}
         groups, start = [], 0
         for group in self.param_groups:
-            for i, p in enumerate(group["params"], start):
-                numbers.setdefault(id(p), i)
+            numbers |= {id(p): i for i, p in enumerate(group["params"], start) if id(p) not in numbers}
             packed = {k: v for k, v in group.items() if k != "params"}
             packed["params"] = [numbers[id(p)] for p in group["params"]]
             groups.append(packed)

@@ -41,6 +41,7 @@ class RMSprop(RecordedOptimizer):
     elementwise = True
     switches = ("weight_decay", "momentum")
     flags = ("centered", "maximize")
+    last_states = ("grad_avg",)
     added: ClassVar = dict(
         momentum=0, centered=False, foreach=None, maximize=False, differentiable=False, capturable=False
     )
