@@ -22,6 +22,7 @@ import numpy as np
 from jax.extend.core import Literal
 
 from funcgrad.engine import numpy_primitives
+from funcgrad.engine.replay import inlined
 
 COMPILE = 0.1
 """Seconds that compiling one op takes, about: what it may spend in NumPy before it is compiled."""
@@ -89,7 +90,7 @@ class NumpyProgram:
     def __init__(self, function, args):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an op's warnings were given at its line, when it was recorded
-            closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+            closed, shapes = jax.make_jaxpr(inlined(function), return_shape=True)(*args)
         self.tree = jax.tree.structure(shapes)
         self.steps = Steps(closed)
 

@@ -425,7 +425,7 @@ def _key_of_avals(key, by_slot):
 
 
 def _evaluate(op: Op, args, kwargs, by_slot):
-    from funcgrad.engine.replay import call
+    from funcgrad.engine.replay import call, inlined
 
     slots = list(by_slot)
     packs = []
@@ -437,7 +437,7 @@ def _evaluate(op: Op, args, kwargs, by_slot):
 
     structs = [jax.ShapeDtypeStruct(by_slot[s].shape, by_slot[s].dtype.numpy) for s in slots]
     with jax.enable_x64(True):
-        out = jax.eval_shape(function, structs)
+        out = jax.eval_shape(inlined(function), structs)
     return tuple((o.shape, o.dtype) for o in out), packs[-1]
 
 

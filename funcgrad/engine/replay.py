@@ -57,6 +57,16 @@ def flatten(result):
     return results, (lambda values, make=type(result): make(*values)) if hasattr(result, "_fields") else type(result)
 
 
+def inlined(function):
+    """`function`, traced without a program of its own for every function of `jax.numpy`: that takes half the time."""
+
+    def call(*args):
+        with jax.disable_jit():
+            return function(*args)
+
+    return call
+
+
 def strong(x):
     """JAX's weak types would make another structure of the same values."""
     x = jnp.asarray(x)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from funcgrad.ops import _loops
 from funcgrad.ops._number import Array
 
 
@@ -86,4 +87,4 @@ def _bisected(k: Array, rank: Array, axis: int, start, bits: int) -> Array:
         candidate = found + lax.shift_left(np.ones((), k.dtype), (np.int32(bits - 1) - i).astype(k.dtype))
         return jnp.where(_below(k, candidate, axis) <= rank, candidate, found)
 
-    return lax.fori_loop(np.int32(0), np.int32(bits), step, jnp.full(rank.shape, start, k.dtype))
+    return _loops.fori_loop(np.int32(0), np.int32(bits), step, jnp.full(rank.shape, start, k.dtype))

@@ -14,8 +14,8 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
+from funcgrad.ops import _loops
 from funcgrad.ops._number import Array
 
 State = tuple[Array, ...]
@@ -62,7 +62,7 @@ def _scan(kind: str, reverse: bool, gates, bias, state: State, w_hh, w_hr, activ
             after = tuple(jnp.where(alive, new, old) for new, old in zip(after, before))
         return after, after[0]
 
-    last, outputs = lax.scan(step, state, (gates, bias if stepwise else None, active), reverse=reverse)
+    last, outputs = _loops.scan(step, state, (gates, bias if stepwise else None, active), reverse=reverse)
     return outputs, last
 
 

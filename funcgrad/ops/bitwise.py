@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from funcgrad import _dtypes, _errors
+from funcgrad.ops import _loops
 from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import literal, operands
 from funcgrad.ops._number import Array, Scalar
@@ -98,7 +99,7 @@ def _gcd(x: Array, y: Array) -> Array:
         a, b = state
         return jnp.where(b != 0, b, a), jnp.where(b != 0, lax.rem(a, jnp.where(b != 0, b, literal(b, 1))), b)
 
-    return lax.while_loop(lambda state: jnp.any(state[1] != 0), step, (_magnitude(x), _magnitude(y)))[0]
+    return _loops.while_loop(lambda state: jnp.any(state[1] != 0), step, (_magnitude(x), _magnitude(y)))[0]
 
 
 def _magnitude(x: Array) -> Array:

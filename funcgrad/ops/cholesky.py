@@ -14,6 +14,7 @@ from jax import lax
 from funcgrad import _dtypes
 from funcgrad._errors import broadcast_shapes, check_dtype
 from funcgrad._return_types import linalg_cholesky_ex
+from funcgrad.ops import _loops
 from funcgrad.ops._marks import checked_if_asked, raises_for_values
 from funcgrad.ops._matrix_checks import adjoint, check_float_or_complex, check_square, scalar_name
 from funcgrad.ops._number import Array, dtype_of
@@ -90,7 +91,7 @@ def _failed_minor(A: Array, L: Array) -> Array:
             column = jnp.where(rows >= j, rest[..., :, j], 0) / jnp.sqrt(jnp.where(failed, 1, pivot))[..., None]
             return rest - column[..., :, None] * jnp.conj(column)[..., None, :], info
 
-        return lax.fori_loop(0, A.shape[-1], step, (A, jnp.zeros(A.shape[:-2], jnp.int32)))[1]
+        return _loops.fori_loop(0, A.shape[-1], step, (A, jnp.zeros(A.shape[:-2], jnp.int32)))[1]
 
     return lax.cond(jnp.isnan(L).any(), look, lambda: jnp.zeros(A.shape[:-2], jnp.int32))
 

@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from funcgrad import _dtypes, _errors, _return_types
+from funcgrad.ops import _loops
 from funcgrad.ops._axes import numpy_names, one_axis
 from funcgrad.ops._number import Array, cast, dtype_of
 from funcgrad.ops._reduce import selected, wide
@@ -32,7 +33,7 @@ def running(combine: Callable, x: Array, axis: int, start) -> Array:
         now = combine(before, row)
         return now, now
 
-    return jnp.moveaxis(lax.scan(step, jnp.full(rows.shape[1:], start, x.dtype), rows)[1], 0, axis)
+    return jnp.moveaxis(_loops.scan(step, jnp.full(rows.shape[1:], start, x.dtype), rows)[1], 0, axis)
 
 
 def _accumulate(name: str, combine: Callable, start, input: Array, dim, dtype) -> Array:

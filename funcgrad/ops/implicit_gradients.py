@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from funcgrad.ops import _loops
 from funcgrad.ops._number import Array
 
 
@@ -85,7 +86,7 @@ def _beta_derivative(x: Array, a: Array, b: Array) -> Array:
         h = deviation + jnp.where(left, s, moved)
         return total + weight * h * jnp.exp(-near * s + (far - 1) * moved)
 
-    total = lax.fori_loop(0, len(_NODES), add, total) * _STEP
+    total = _loops.fori_loop(0, len(_NODES), add, total) * _STEP
     return start * total
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import random as jr
 
 from funcgrad import _dtypes
+from funcgrad.ops import _loops
 from funcgrad.ops._number import Array, Scalar, as_array
 
 
@@ -159,5 +160,5 @@ def von_mises(words: Array, loc: Array, concentration: Array, shape) -> Array:
         return key, jnp.where(accept & ~done, jnp.sign(u[2] - 0.5) * jnp.arccos(f), x), done | accept
 
     start = (_key(words), jnp.zeros(shape, jnp.float64), jnp.zeros(shape, bool))
-    x = jax.lax.while_loop(lambda state: ~state[2].all(), again, start)[1]
+    x = _loops.while_loop(lambda state: ~state[2].all(), again, start)[1]
     return (jnp.mod(x + math.pi + loc, 2 * math.pi) - math.pi).astype(loc.dtype)

@@ -16,6 +16,7 @@ from jax import lax
 from funcgrad import _dtypes
 from funcgrad._errors import broadcast_shapes, check_dtype
 from funcgrad._return_types import linalg_ldl_factor, linalg_ldl_factor_ex
+from funcgrad.ops import _loops
 from funcgrad.ops._marks import checked_if_asked, raises_for_values
 from funcgrad.ops._matrix_checks import check_float_or_complex, check_square, scalar_name, shape_list
 from funcgrad.ops._number import Array, dtype_of
@@ -72,7 +73,7 @@ def _factor(A: Array, conjugate: bool) -> tuple[Array, Array, Array]:
     diagonal = jnp.real(diagonal).astype(A.dtype) if conjugate else diagonal
     rest = lower + (jnp.conj(lower) if conjugate else lower).T + jnp.diag(diagonal)
     zero = jnp.zeros((), jnp.int32)
-    _, _, packed, pivots, info = lax.while_loop(
+    _, _, packed, pivots, info = _loops.while_loop(
         lambda state: state[0] < n,
         lambda state: _eliminate(*state, conjugate),
         (zero, rest, jnp.zeros_like(rest), jnp.zeros(n, jnp.int32), zero),
@@ -149,7 +150,7 @@ def _solve(LD: Array, pivots: Array, B: Array, conjugate: bool) -> Array:
     rows = jnp.arange(n, dtype=jnp.int32)
     conj = jnp.conj if conjugate else lambda x: x
     # A block of two rows has a pair of equal negative pivots: it starts at an even place of its run of negatives.
-    starts = lax.fori_loop(
+    starts = _loops.fori_loop(
         1, n, lambda i, s: s.at[i].set((pivots[i] > 0) | ~s[i - 1] | (pivots[i - 1] > 0)), jnp.ones(n, bool)
     )
     double = starts & (pivots < 0)
@@ -173,9 +174,9 @@ def _solve(LD: Array, pivots: Array, B: Array, conjugate: bool) -> Array:
         X = X.at[k].add(-(conj(below(k)) @ X))
         return jnp.where(double[k], swap(X, jnp.minimum(k + 1, n - 1)), jnp.where(starts[k] & ends[k], swap(X, k), X))
 
-    X = lax.fori_loop(0, n, down, B)
+    X = _loops.fori_loop(0, n, down, B)
     X = _solve_blocks(LD, double, X, conj)
-    return lax.fori_loop(0, n, up, X)
+    return _loops.fori_loop(0, n, up, X)
 
 
 def _solve_blocks(LD: Array, double: Array, X: Array, conj) -> Array:

@@ -11,6 +11,7 @@ from jax import lax
 
 from funcgrad import _dtypes
 from funcgrad._errors import broadcast_shapes, wrap_dim
+from funcgrad.ops import _loops
 from funcgrad.ops._marks import raises_for_values, view
 from funcgrad.ops._matrix_checks import check_float_or_complex, check_square, scalar_name
 from funcgrad.ops._number import Array, dtype_of
@@ -151,4 +152,4 @@ def _expm(A: Array) -> Array:
     def square(i, R):
         return lax.cond(i < deepest, lambda R: jnp.where(i < s, R @ R, R), lambda R: R, R)
 
-    return lax.fori_loop(0, _MOST_SQUARINGS, square, R)
+    return _loops.fori_loop(0, _MOST_SQUARINGS, square, R)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from funcgrad import _dtypes, _errors
+from funcgrad.ops import _loops
 from funcgrad.ops._elementwise import derivatives
 from funcgrad.ops._loss import reduced, reduction_name
 from funcgrad.ops._number import Array, cast
@@ -135,7 +136,7 @@ def _forward(start: Array, emitted: Array, skips: Array, frames: Array) -> Array
         return jnp.where(frame < frames[:, None], new, alpha), None
 
     count = jnp.arange(1, emitted.shape[0] + 1, dtype=jnp.int64)
-    return jax.lax.scan(step, start, (count, emitted))[0]
+    return _loops.scan(step, start, (count, emitted))[0]
 
 
 def _log_sum(x: Array, axis: int) -> Array:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jax import lax
 
+from funcgrad.ops import _loops
 from funcgrad.ops._elementwise import document, literal, operands
 from funcgrad.ops._number import Array, Scalar
 
@@ -45,7 +46,7 @@ def _evaluate(first: Callable, step: Callable, x: Array, n: Array) -> Array:
         return k + 1, jnp.where(going, step(k, x, p, before), p), jnp.where(going, p, before)
 
     start = literal(x, 1), first(x), jnp.ones_like(x)
-    p = lax.while_loop(lambda state: jnp.any(state[0] < n), raise_degree, start)[1]
+    p = _loops.while_loop(lambda state: jnp.any(state[0] < n), raise_degree, start)[1]
     return jnp.where(n < 0, literal(x, 0), jnp.where(n == 0, literal(x, 1), p))
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from funcgrad import _dtypes, _errors
-from funcgrad.ops import arithmetic
+from funcgrad.ops import _loops, arithmetic
 from funcgrad.ops._arguments import checked
 from funcgrad.ops._elementwise import (
     NUMERIC,
@@ -92,7 +92,7 @@ def _integer_power(x: Array, y: Array) -> Array:
         return jnp.where((left & one) == one, result * base, result), base * base, left >> 1
 
     start = jnp.full_like(x, 1), x, jnp.maximum(y, literal(y, 0))
-    result = lax.while_loop(lambda state: jnp.any(state[2] > 0), square_and_multiply, start)[0]
+    result = _loops.while_loop(lambda state: jnp.any(state[2] > 0), square_and_multiply, start)[0]
     if not jnp.issubdtype(x.dtype, jnp.signedinteger):
         return result
     inverse = jnp.where(x == one, one, jnp.where(x == -one, jnp.where((y & one) == one, -one, one), literal(x, 0)))

@@ -12,6 +12,7 @@ from jax import lax
 from funcgrad._errors import check_dtype
 from funcgrad._return_types import geqrf as _geqrf
 from funcgrad._return_types import linalg_qr
+from funcgrad.ops import _loops
 from funcgrad.ops._matrix_checks import adjoint, check_float_or_complex, check_matrix, scalar_name, shape_list
 from funcgrad.ops._number import Array, dtype_of
 
@@ -162,7 +163,7 @@ def _reflect(A: Array, tau: Array, C: Array, left: bool, adjoint_q: bool) -> Arr
         return C - (scale[..., None] * v)[..., :, None] * rows, None
 
     scales = jnp.conj(scales) if adjoint_q else scales
-    return lax.scan(step, C, (vectors, scales), reverse=not adjoint_q)[0]
+    return _loops.scan(step, C, (vectors, scales), reverse=not adjoint_q)[0]
 
 
 def ormqr(input: Array, tau: Array, other: Array, left: bool = True, transpose: bool = False) -> Array:
