@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from funcgrad.engine import eviction
+from funcgrad.engine.abstract import trace_of, wiring
 from funcgrad.engine.numpy_program import Warming, work
-from funcgrad.engine.replay import Numbers, call, differentiate, pulled_back
-from funcgrad.engine.structure import Entry, Scalar
+from funcgrad.engine.replay import Given, Numbers, call, differentiate, pulled_back, scalars_of
+from funcgrad.engine.structure import Entry
 
 PATIENCE = 2
 OPS_EACH = 9
@@ -112,8 +113,7 @@ _programs: dict = {}
 
 def _program(entry: Entry, tracked: bool) -> SingleOp:
     reads = list(entry.reads)
-    wiring = tuple(reads.index(s) for s in reads)  # `x * x` and `x * y` are different functions of their operands
-    key = (entry.kind, wiring, tuple(reads.index(s) for s in entry.tracked) if tracked else None)
+    key = (entry.kind, wiring(reads), tuple(reads.index(s) for s in entry.tracked) if tracked else None)
     found = _programs.get(key)
     if found is None:
         found = _programs[key] = SingleOp(entry, tracked)
@@ -132,24 +132,26 @@ class SingleOp:
     def __init__(self, entry: Entry, tracked: bool):
         self.op, self.args, self.kwargs = entry.op, entry.args, entry.kwargs
         self.reads = list(dict.fromkeys(entry.reads))
-        self.scalars = _scalars((entry.args, entry.kwargs))
+        self.scalars = scalars_of((entry.args, entry.kwargs))
         self.grads = [i for i, (_, grad) in enumerate(entry.outs) if grad]
         self.tracked = entry.tracked
         self.tree = None
         make = Warming if _on_host(entry) else jax.jit
         self.forward = make(self._differentiated if tracked else self._plain)
+        if make is Warming and not tracked:
+            self.forward.trace = trace_of(entry.kind, entry.reads)
         self.backward = make(lambda leaves, cts: jax.tree.unflatten(self.tree, leaves)(cts))
 
     def _plain(self, arrays, numbers):
         env = dict(zip(self.reads, arrays))
-        return call(self.op, self.args, self.kwargs, env, _Given(self.scalars, numbers))[0]
+        return call(self.op, self.args, self.kwargs, env, Given(self.scalars, numbers))[0]
 
     def _differentiated(self, arrays, numbers):
         env = dict(zip(self.reads, arrays))
 
         def function(*tracked):
             inner = {**env, **dict(zip(self.tracked, tracked))}
-            results = call(self.op, self.args, self.kwargs, inner, _Given(self.scalars, numbers))[0]
+            results = call(self.op, self.args, self.kwargs, inner, Given(self.scalars, numbers))[0]
             return [results[i] for i in self.grads], results
 
         results, pullback = pulled_back(function, [env[s] for s in self.tracked])
@@ -158,7 +160,7 @@ class SingleOp:
 
     def _operands(self, entry: Entry, env: dict, numbers: Numbers):
         reads = dict.fromkeys(entry.reads)
-        packed = [numbers.vectors[s.kind][s.index] for s in _scalars((entry.args, entry.kwargs))]
+        packed = [numbers.vectors[s.kind][s.index] for s in scalars_of((entry.args, entry.kwargs))]
         return [env[s] for s in reads], packed
 
     def __call__(self, entry: Entry, env: dict, numbers: Numbers):
@@ -171,23 +173,3 @@ class SingleOp:
         """The results and the pullback: a pytree, as its residuals may have to outlive this launch."""
         results, leaves = self(entry, env, numbers)
         return results, jax.tree_util.Partial(self.backward, leaves)
-
-
-class _Given:
-    """Numbers given one by one, for an op cut out of its program."""
-
-    def __init__(self, scalars: list[Scalar], values):
-        from funcgrad.ops._number import Number
-
-        self.found = {(s.kind, s.index): Number(jnp.asarray(v), s.kind) for s, v in zip(scalars, values)}
-
-    def __getitem__(self, scalar: Scalar):
-        return self.found[scalar.kind, scalar.index]
-
-
-def _scalars(x) -> list[Scalar]:
-    if isinstance(x, Scalar):
-        return [x]
-    if isinstance(x, tuple | list):
-        return [s for v in x for s in _scalars(v)]
-    return [s for v in x.values() for s in _scalars(v)] if isinstance(x, dict) else []

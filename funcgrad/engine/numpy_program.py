@@ -50,6 +50,7 @@ class Warming:
 
     Attributes:
         is_beyond: whether NumPy cannot run it, as its first call found.
+        trace: its jaxpr, where somebody has traced it already; then it returns a list.
     """
 
     def __init__(self, function):
@@ -58,6 +59,7 @@ class Warming:
         self.compiled = None
         self.seconds = 0.0
         self.is_beyond = False
+        self.trace = None
 
     def __call__(self, *args):
         if self.compiled is not None:
@@ -67,7 +69,7 @@ class Warming:
         if self.program is None:
             try:
                 work.seconds += TRACE
-                self.program = NumpyProgram(self.function, args)
+                self.program = NumpyProgram(self.function, args, self.trace)
             except Beyond:
                 self.is_beyond = True
                 self.compiled = jax.jit(self.function)
@@ -83,16 +85,21 @@ class Warming:
 class NumpyProgram:
     """``function(*args)`` as a list of NumPy calls, for arguments of these shapes and dtypes.
 
+    With `trace`, the jaxpr of the function, which returns a list, it is not traced again.
+
     Raises:
         Beyond: NumPy cannot run it.
     """
 
-    def __init__(self, function, args):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an op's warnings were given at its line, when it was recorded
-            closed, shapes = jax.make_jaxpr(inlined(function), return_shape=True)(*args)
+    def __init__(self, function, args, trace=None):
+        if trace is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an op's warnings were given at its line, when it was recorded
+                trace, shapes = jax.make_jaxpr(inlined(function), return_shape=True)(*args)
+        else:
+            shapes = [0] * len(trace.jaxpr.outvars)
         self.tree = jax.tree.structure(shapes)
-        self.steps = Steps(closed)
+        self.steps = Steps(trace)
 
     def __call__(self, *args):
         return jax.tree.unflatten(self.tree, self.steps([np.asarray(x) for x in jax.tree.leaves(args)]))

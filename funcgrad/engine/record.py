@@ -8,9 +8,10 @@ from weakref import ref as weak
 import jax
 import numpy as np
 
-from funcgrad import _device, _dtypes
+from funcgrad import _dtypes
 from funcgrad.engine import bounds, numbers
 from funcgrad.engine import launch as _launch
+from funcgrad.engine.abstract import abstract
 from funcgrad.engine.state import CAP, state
 from funcgrad.engine.structure import EXPONENT, STATIC, Entry, Node, Op, Scalar, exponent_is_static
 from funcgrad.engine.values import HANDLES, REFS, Aval, Handle, LeafValue, Ref, Value, aval_of, laid_out
@@ -399,65 +400,6 @@ def _start_graph(program, value: LeafValue) -> Ref:
 
 _DETACH = Op("detach", lambda x: x, differentiable=False)
 _LEAF = Op("leaf", lambda x: x, differentiable=False, starts=True)
-
-_abstract_cache: dict = {}
-
-
-def abstract(op: Op, key, args, kwargs, reads, avals):
-    """Shapes and dtypes of the results, how they are packed, their device, and a key for calls of this kind.
-
-    Nothing is computed.
-    """
-    device = kwargs["device"] if op.creates else common_device(avals) or _device.current()
-    by_slot = dict(zip(reads, avals))
-    cache_key = (op, _key_of_avals(key[1:], by_slot), _dtypes.default_dtype())
-    found = _abstract_cache.get(cache_key)
-    if found is None:
-        found = _abstract_cache[cache_key] = _evaluate(op, args, kwargs, by_slot)
-    return (*found, device, cache_key)
-
-
-def _key_of_avals(key, by_slot):
-    return tuple(
-        by_slot[k.index].plain if k.__class__ is Ref else _key_of_avals(k, by_slot) if k.__class__ is tuple else k
-        for k in key
-    )
-
-
-def _evaluate(op: Op, args, kwargs, by_slot):
-    from funcgrad.engine.replay import call, inlined
-
-    slots = list(by_slot)
-    packs = []
-
-    def function(arrays):
-        results, pack = call(op, args, kwargs, dict(zip(slots, arrays)), None)
-        packs.append(pack)
-        return results
-
-    structs = [jax.ShapeDtypeStruct(by_slot[s].shape, by_slot[s].dtype.numpy) for s in slots]
-    with jax.enable_x64(True):
-        out = jax.eval_shape(inlined(function), structs)
-    return tuple((o.shape, o.dtype) for o in out), packs[-1]
-
-
-def common_device(avals: list[Aval]):
-    """The device the op runs on; zero-dimensional CPU values go anywhere."""
-    device = None
-    for aval in avals:
-        if aval.device is device:
-            continue
-        if device is None or (
-            zero_dim_cpu := device.type == "cpu" and all(not a.shape for a in avals if a.device is device)
-        ):
-            device = aval.device
-        elif not (aval.device.type == "cpu" and not aval.shape) and not zero_dim_cpu:
-            raise RuntimeError(
-                "Expected all tensors to be on the same device, but found at least two devices, "
-                f"{device} and {aval.device}!"
-            )
-    return device
-
 
 PACKAGE = __name__.split(".")[0]
 

@@ -25,14 +25,33 @@ class Numbers:
         return Number(self.vectors[scalar.kind][scalar.index], scalar.kind)
 
 
-def call(op: Op, args, kwargs, env: dict, numbers: Numbers | None):
+class Given:
+    """Numbers given one by one, for an op cut out of its program."""
+
+    def __init__(self, scalars: list[Scalar], values):
+        self.found = {(s.kind, s.index): Number(jnp.asarray(v), s.kind) for s, v in zip(scalars, values)}
+
+    def __getitem__(self, scalar: Scalar) -> Number:
+        return self.found[scalar.kind, scalar.index]
+
+
+def scalars_of(x) -> list[Scalar]:
+    """The numbers in an op's arguments, in order."""
+    if isinstance(x, Scalar):
+        return [x]
+    if isinstance(x, tuple | list):
+        return [s for v in x for s in scalars_of(v)]
+    return [s for v in x.values() for s in scalars_of(v)] if isinstance(x, dict) else []
+
+
+def call(op: Op, args, kwargs, env: dict, numbers: Numbers | Given):
     """Call an op's array function with slots and numbers filled in; returns its results as a list, and their packing."""
 
     def fill(a):
         if isinstance(a, Ref):
             return env[a.index]
         if isinstance(a, Scalar):
-            return numbers[a] if numbers else Number(jnp.zeros((), _WIDE[a.kind]), a.kind)
+            return numbers[a]
         if isinstance(a, tuple):
             made = [fill(x) for x in a]
             return type(a)(*made) if hasattr(a, "_fields") else tuple(made)
@@ -43,7 +62,7 @@ def call(op: Op, args, kwargs, env: dict, numbers: Numbers | None):
     return flatten(result)
 
 
-_WIDE = {float: jnp.float64, int: jnp.int64, complex: jnp.complex128}
+WIDE = {float: jnp.float64, int: jnp.int64, complex: jnp.complex128}
 
 
 def flatten(result):
