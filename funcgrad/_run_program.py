@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib.machinery
 import importlib.util
 import io
@@ -73,6 +74,7 @@ def _execute(get_code, path: str, spec) -> None:
         main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path) if spec is None else spec.loader
         main.__spec__, main.__package__, main.__cached__ = spec, None if spec is None else "", None
     sys.modules["__main__"] = main
+    gc.freeze()  # JAX and funcgrad stay: looking through them took a sixth of the time that recording new shapes takes
     try:
         exec(get_code(), vars(main))
     except SystemExit:
