@@ -20,7 +20,7 @@ def varying(path, slice_, cotangents, avals: dict, reads: tuple, carried: tuple)
         env, pullbacks = dict(zip(reads, arrays)), {}
         for position in slice_.entries:
             entry = path[position]
-            results, pullbacks[position] = replay.differentiate(entry, path, env, None)
+            results, pullbacks[position] = replay.differentiate(entry, path, env, replay.Zeros())
             env.update((entry.first + i, r) for i, r in enumerate(results))
         return slice_.sweep(path, pullbacks, env, cotangents)
 

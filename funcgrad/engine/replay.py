@@ -35,6 +35,13 @@ class Given:
         return self.found[scalar.kind, scalar.index]
 
 
+class Zeros:
+    """Numbers where only shapes matter."""
+
+    def __getitem__(self, scalar: Scalar) -> Number:
+        return Number(jnp.zeros((), WIDE[scalar.kind]), scalar.kind)
+
+
 def scalars_of(x) -> list[Scalar]:
     """The numbers in an op's arguments, in order."""
     if isinstance(x, Scalar):
@@ -44,7 +51,7 @@ def scalars_of(x) -> list[Scalar]:
     return [s for v in x.values() for s in scalars_of(v)] if isinstance(x, dict) else []
 
 
-def call(op: Op, args, kwargs, env: dict, numbers: Numbers | Given):
+def call(op: Op, args, kwargs, env: dict, numbers: Numbers | Given | Zeros):
     """Call an op's array function with slots and numbers filled in; returns its results as a list, and their packing."""
 
     def fill(a):
