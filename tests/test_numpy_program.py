@@ -94,6 +94,18 @@ def test_an_op_used_for_long_is_compiled(monkeypatch):
     assert isinstance(warming(F), jax.Array)
 
 
+def test_time_is_counted_not_measured():
+    """What the same calls count is the same, so every run of a program takes the same decisions."""
+
+    def turns(n):
+        warming = Warming(lambda n, x: lax.fori_loop(0, n, lambda i, c: jnp.sin(c @ c), x))
+        warming(np.int32(n), np.eye(3, dtype=np.float32))
+        return warming.seconds
+
+    assert turns(5) == pytest.approx(turns(5), rel=1e-9)
+    assert turns(50) > 5 * turns(5) > 0
+
+
 def growing_text(torch):
     nn = torch.nn
     torch.manual_seed(0)
