@@ -186,7 +186,9 @@ def test_optimizer_info(full):
 def _described(optimizer) -> list:
     """The repr, and the keys, shapes and dtypes of the state."""
     states = [
-        {k: _kind(v) for k, v in state.items() if k not in ("al", "t")}  # of LBFGS: scratch space, a number or a tensor
+        [
+            (k, _kind(v)) for k, v in state.items() if k not in ("al", "t")
+        ]  # of LBFGS: scratch space, a number or a tensor
         for state in optimizer.state_dict()["state"].values()
     ]
     text = re.sub(r"tensor\(([^,)]*)(, dtype=[^)]*)?\)", r"\1", repr(optimizer))

@@ -173,7 +173,8 @@ class _Run:
                 self.t /= max(1.0, self.point.total)
             if slope > -group["tolerance_change"] or self._follow(slope, iteration == group["max_iter"]):
                 break
-        entry.update(self.history.entries(), d=self.direction, t=self.t)
+        entry.update(d=self.direction, t=self.t)
+        entry.update(self.history.entries())
         entry.update(prev_flat_grad=self.previous, prev_loss=self.previous_loss)
 
     def _turn(self) -> float:

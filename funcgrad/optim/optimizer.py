@@ -150,6 +150,8 @@ class Optimizer:
     def _cuda_graph_capture_health_check(self) -> None:
         """Nothing to check here; optimizers derived from PyTorch's call it."""
 
+    _accelerator_graph_capture_health_check = _cuda_graph_capture_health_check
+
     def _optimizer_step_code(self) -> None:
         """Called after every step, for profilers to find."""
 
