@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import numpy as np
 
-from funcgrad import _dtypes, _geometry, _host_memory, _views
+from funcgrad import _dtypes, _geometry, _host_memory, _operators, _views
 from funcgrad._creation import as_tensor, from_array
+from funcgrad._errors import wrap_dim
 from funcgrad._geometry import root_of, whole
 from funcgrad._operators import check_overlap, check_writable, op, write
 from funcgrad._size import Size
@@ -14,6 +17,7 @@ from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
+from funcgrad.engine.values import HANDLES, Value, aval_of, laid_out
 from funcgrad.ops import indexing, strides
 from funcgrad.ops.index_bounds import INDEX_BOUNDS
 
@@ -43,6 +47,41 @@ def getitem(self: Tensor, index) -> Tensor:
     now = (o if o.__class__ is int else o._value or o._refresh() for o in operands)
     _views.attach(view, self, _VIEW, (layout, *now), None)
     return view
+
+
+_MANY = 32
+"""So many results of one op are no longer worth a program of their own: 1,000 took 5 s to compile."""
+
+
+def unbind_many(self: Tensor) -> list[Tensor] | None:
+    """``self[0], self[1], ...``, computed at once if there are many; None if they are few."""
+    known = self._known().aval
+    count, *rest = known.shape
+    if count <= _MANY:
+        return None
+    within = state.capture is not None or state.program.traced or state.program.nested is not None
+    if within or known.device.type != "cpu" or (state.grad and self.requires_grad):
+        return [getitem(self, i) for i in range(count)]
+    layout, _ = indexing.parse_index(known.shape, 0)
+    place = strides.derive("getitem", whole(self), layout, 0)
+    aval = laid_out(aval_of(tuple(rest), known.dtype.numpy, known.device), place.strides)
+    rows, views = np.array(self._host()), []
+    for i in range(count):
+        view = wrap(Value(rows[i] if rest else np.asarray(rows[i]), aval))
+        _views.attach(view, self, _VIEW, (layout, i), None)
+        views.append(view)
+    return views
+
+
+def _unbind(plain):
+    def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+        if input.__class__ in HANDLES and len(input._known().aval.shape) > 0 and dim.__class__ is int:
+            at = wrap_dim(dim, input.dim())
+            if input.shape[at] > _MANY:
+                return tuple(unbind_many(input if at == 0 else input.movedim(at, 0)))
+        return plain(input, dim)
+
+    return functools.wraps(plain)(unbind)
 
 
 def _shared(self: Tensor, index) -> Tensor | None:
@@ -128,5 +167,6 @@ def _is_basic(layout: tuple) -> bool:
 
 
 def install() -> None:
+    Tensor.unbind = _operators.NAMESPACES["f"]["unbind"] = _unbind(Tensor.unbind)
     Tensor.__getitem__ = getitem
     Tensor.__setitem__ = setitem

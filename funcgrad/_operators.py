@@ -118,7 +118,7 @@ def view_form(op: Op, path: str):
     def form(*args, **kwargs):
         if kwargs:
             args, kwargs = numbers.in_own_names(op, args, kwargs) or (args, kwargs)
-        if may_change_numbers and args and args[0].__class__ in HANDLES:
+        if may_change_numbers and args and args[0].__class__ in HANDLES and args[0]._made is not None:
             _geometry.check_numbers(op.name, *args, **kwargs)
         if at_position and len(args) > 2 and isinstance(args[2], Tensor) and not state.program.traced:
             args = (*args[:2], args[2].item(), *args[3:])  # PyTorch reads it too
@@ -232,7 +232,7 @@ def inplace_form(op: Op, path: str):
     """``Tensor.x_(...)``."""
     from funcgrad._dynamic import rewritten
 
-    by_value, exact = hasattr(op.function, "value_arguments"), op.name == "float_power"
+    by_value, exact = hasattr(op.function, "value_arguments"), op.name in ("float_power", "abs", "absolute")
     reads, places = _READS.get(op.name), op.name in _PLACES
     fills = op.name in ("index_fill", "index_put", "masked_fill")
 

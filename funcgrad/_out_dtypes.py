@@ -115,6 +115,8 @@ def check(name: str, result: _dtypes.dtype, out: _dtypes.dtype, kwargs: dict) ->
 
 def check_inplace(name: str, result: _dtypes.dtype, own: _dtypes.dtype) -> None:
     """Raise PyTorch's error for ops that convert nothing when they work in place."""
+    if name in ("abs", "absolute") and own.is_complex:
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
     if name == "float_power" and result is not own:
         raise RuntimeError(
             f"the base given to float_power_ has dtype {own.scalar_name} but the operation's result requires dtype "

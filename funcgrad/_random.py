@@ -6,24 +6,27 @@ as an input.
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from funcgrad import _device, _draws, _dtypes, _formats, _gamma_draws, _operators, _storage
 from funcgrad._errors import broadcast_shapes
 from funcgrad._generator import at_hand, drawn, drawn_from
 from funcgrad._operators import check_writable, write
-from funcgrad._size import Size
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.record import record
 from funcgrad.engine.structure import Op
 from funcgrad.ops._bounds import Check
 from funcgrad.ops._number import Array
+from funcgrad.ops._sizes import sizes_from
 
 
-def _sizes(size) -> tuple[int, ...]:
-    if len(size) == 1 and isinstance(size[0], tuple | list | Size):
-        size = size[0]
-    return tuple(int(n) for n in size)
+def _bound(name: str, argument: str, n) -> int:
+    try:
+        return operator.index(n)
+    except TypeError:
+        raise TypeError(f"{name}(): argument '{argument}' must be int, not {type(n).__name__}") from None
 
 
 def _finish(tensor: Tensor, requires_grad: bool, out) -> Tensor:
@@ -71,7 +74,7 @@ def rand(
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.rand.html
     """
-    shape, d = _sizes(size or (named.pop("size"),)), _dtype_for(dtype, out)
+    shape, d = sizes_from(size or (named.pop("size"),), "rand"), _dtype_for(dtype, out)
     if _in_gaps(out, shape):
         return out.uniform_(generator=generator)
     return _finish(
@@ -94,7 +97,7 @@ def randn(
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.randn.html
     """
-    shape, d = _sizes(size or (named.pop("size"),)), _dtype_for(dtype, out)
+    shape, d = sizes_from(size or (named.pop("size"),), "randn"), _dtype_for(dtype, out)
     if _in_gaps(out, shape):
         return out.normal_(generator=generator)
     return _finish(
@@ -112,8 +115,8 @@ def randint(low=None, high=None, size=None, *, generator=None, out=None, dtype=N
         low, high, size = 0, low, high
     elif high is None or low is None:
         low, high = 0, low if high is None else high
-    shape, d = _sizes((size,)), _dtype_for(dtype, out, _dtypes.int64)
-    low, high = int(low), int(high)
+    shape, d = sizes_from((size,), "randint", position=2), _dtype_for(dtype, out, _dtypes.int64)
+    low, high = _bound("randint", "low", low), _bound("randint", "high", high)
     if _in_gaps(out, shape):
         return out.random_(low, high, generator=generator)
     return _finish(
@@ -140,7 +143,7 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, la
     Source: https://docs.pytorch.org/docs/stable/generated/torch.normal.html
     """
     if size is not None:
-        shape, d = _sizes((size,)), dtype or _dtypes.default_dtype()
+        shape, d = sizes_from((size,), "normal", position=3), dtype or _dtypes.default_dtype()
         if _in_gaps(out, shape):
             return out.normal_(float(mean), float(std), generator=generator)
         made = drawn(
@@ -247,11 +250,16 @@ def drawn_like(like: Tensor, generator, draw, dense: bool = True, device=None) -
 
 
 def _like(factory):
-    def like(input: Tensor, *args, dtype=None, device=None, requires_grad=False, memory_format=None, layout=None,
+    def like(input: Tensor, *args, low=None, high=None, dtype=None, device=None, requires_grad=False, memory_format=None, layout=None,
              pin_memory=False, generator=None):  # fmt: skip
         options = {"dtype": dtype or input.dtype, "device": device or input.device, "requires_grad": requires_grad}
         if factory is randint:
+            args = (*args, *[n for n in (low, high) if n is not None])
             args = (0, *args) if len(args) == 1 else args
+            if len(args) != 2:
+                given = ", ".join(type(a).__name__ for a in (input, *args))
+                raise TypeError(f"randint_like() received an invalid combination of arguments - got ({given})")
+            args = [_bound("randint_like", name, n) for name, n in zip(("low", "high"), args)]
         template = input
         if memory_format is not None and memory_format is not _formats.preserve_format:
             template = _storage.formatted(_operators.call("zeros_like", input).contiguous(), memory_format)

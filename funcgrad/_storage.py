@@ -86,7 +86,9 @@ def dim_order(self: Tensor, *, ambiguity_check=False) -> tuple[int, ...]:
 def address(root: Tensor) -> int:
     """The address of a root's storage, drawn when first asked for."""
     if root._address is None:
-        root._address = next(_addresses) if root._memory is None else root._memory.array.ctypes.data
+        if root._memory is not None:
+            return root._memory.array.ctypes.data
+        root._address = next(_addresses)
     return root._address
 
 

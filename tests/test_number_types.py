@@ -85,6 +85,8 @@ SMALL = {
         torch.tensor([1e-20 + 1e-20j, 1e30 + 1e-30j, 1e-10 - 1e-10j, -0.3 + 2j])
     ),
     "empty trapezoid": lambda torch: torch.cumulative_trapezoid(torch.ones(0, 3), dim=0).shape,
+    "empty trapezoid over places": lambda torch: torch.trapezoid(torch.ones(0, 1), torch.ones(0, 1), dim=0),
+    "absolute in place": lambda torch: torch.tensor([1j]).abs_(),
     "no quantiles": lambda torch: torch.quantile(torch.ones(2), torch.tensor([]), dim=0),
     "no blocks": lambda torch: torch.block_diag(),
     "running maximum": lambda torch: torch.cummax(torch.tensor(1.0), 100),

@@ -1,6 +1,8 @@
 """Tensors that look at one piece of memory: other dtypes, conjugates, deep copies, overlapping writes."""
 
 import copy
+import math
+import time
 import warnings
 
 import pytest
@@ -175,6 +177,7 @@ def test_numbers_where_they_once_stood(name):
 
 TOO_MANY = {
     "bool": lambda torch, t: torch.add(t, t, True),
+    "bool and a tensor that is a number": lambda torch, t: torch.add(torch.tensor(True), torch.tensor(True), True),
     "number": lambda torch, t: torch.sub(t, t, 2),
     "tensor": lambda torch, t: torch.add(t, t, t),
     "addcmul": lambda torch, t: torch.addcmul(t, t, t, True),
@@ -182,6 +185,7 @@ TOO_MANY = {
 
 
 @pytest.mark.parametrize("name", TOO_MANY)
+@pytest.mark.filterwarnings("ignore:This overload of add")
 def test_too_many_operands(name):
     both(lambda torch: TOO_MANY[name](torch, torch.ones(2)))
 
@@ -242,3 +246,33 @@ def test_memory_formats_of_new_tensors(name):
         return found
 
     both(program)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "bool", "int64"])
+@pytest.mark.parametrize("shape", [(100,), (3, 100), (100, 2), (100, 0)])
+def test_many_parts_of_a_tensor(shape, dtype):
+    def program(torch):
+        x = (torch.arange(math.prod(shape)) % 7).view(shape).to(getattr(torch, dtype))
+        parts = [*x, *x.t()] if len(shape) > 1 else [*x]
+        facts = [(p.shape, p.stride(), p.storage_offset(), p._is_view(), p._base is x) for p in parts[::17]]
+        parts[50 % len(parts)].fill_(5)
+        x[1] = 2
+        return x, parts[::7], parts[1], facts, [bool(p) for p in x.view(-1)[:50]]
+
+    both(program)
+
+
+def test_gradients_of_many_parts():
+    def program(torch):
+        x = torch.arange(40.0, requires_grad=True)
+        total = sum(p * i for i, p in enumerate(x) if i % 5)
+        total.backward()
+        return x.grad, len(x.view(2, 20).unbind(1))
+
+    both(program)
+
+
+def test_a_thousand_parts_are_made_in_no_time():
+    x, begun = funcgrad.arange(1000), time.perf_counter()
+    assert sum(p.item() for p in x) == 499500
+    assert time.perf_counter() - begun < 2

@@ -131,7 +131,7 @@ def new_values(program, entry: Entry) -> list[Value]:
     """Values for all results of the entry just recorded."""
     slots, values = program.slots, []
     if len(slots) + len(entry.outs) > len(REFS) - 8:
-        REFS.grow(2 * len(REFS))
+        REFS.grow(2 * (len(slots) + len(entry.outs)) + 8)
     for aval, requires_grad in entry.outs:
         value = Value(None, aval, program, REFS[len(slots)], requires_grad)
         slots.append(weak(value))

@@ -48,6 +48,9 @@ def old_order(*numbers: str) -> Callable:
         def call(*args, **kwargs):
             if len(args) <= len(names):
                 return function(*args, **kwargs)
+            if len(names) == 2 and len(args) == 3 and _stands_for_number(args[1]) and _number.is_number(args[2]):
+                _warn_of_order(call.__name__, numbers, names, (args[0], 1, args[0]))
+                return function(args[0], args[2], **{**kwargs, numbers[0]: args[1]})
             given = [a for a in args if _number.is_number(a)]
             tensors = [a for a in args if not _number.is_number(a)]
             if len(tensors) != len(names) or len(given) > len(numbers) or args[-1] is not tensors[-1]:
@@ -59,6 +62,10 @@ def old_order(*numbers: str) -> Callable:
         return call
 
     return mark
+
+
+def _stands_for_number(x) -> bool:
+    return not _number.is_number(x) and not getattr(x, "shape", (1,))
 
 
 def _warn_of_order(name: str, numbers, names, args) -> None:

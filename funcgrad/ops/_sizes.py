@@ -11,15 +11,66 @@ def brackets(sizes) -> str:
     return f"[{', '.join(map(str, sizes))}]"
 
 
-def sizes_from(args: tuple) -> tuple[int, ...]:
+def sizes_from(args: tuple, name: str = "", argument: str = "size", position: int = 1) -> tuple[int, ...]:
     """Integers given one by one or as a single sequence (whatever has ``__index__`` counts as an integer).
 
+    Args:
+        name: the function they are given to; `argument` and `position` say as what.
+
     Raises:
-        TypeError: an item is no integer.
+        TypeError: an item is no integer; the text is PyTorch's if there is a name.
     """
-    if len(args) == 1 and hasattr(args[0], "__iter__") and getattr(args[0], "ndim", 1):
-        args = args[0]
-    return tuple(map(operator.index, args))
+    packed = len(args) == 1 and hasattr(args[0], "__iter__") and getattr(args[0], "ndim", 1)
+    items = args[0] if packed else args
+    try:
+        sizes = tuple(map(operator.index, items))
+        if not (sizes and name) or items[0].__class__ is not bool:
+            return sizes
+    except TypeError:
+        if not name:
+            raise
+    raise TypeError(_no_sizes(items, packed, name, argument, position))
+
+
+def _no_sizes(items, packed: bool, name: str, argument: str, position: int) -> str:
+    """PyTorch's words for sizes that are no integers."""
+    i, wrong = next((i, x) for i, x in enumerate(items) if not _is_index(x) or (i == 0 and isinstance(x, bool)))
+    kind = type(wrong).__name__ if type(wrong).__module__ != "numpy" else f"numpy.{type(wrong).__name__}"
+    if i:
+        return f"""{name}(): argument '{argument}' failed to unpack the object at pos {i + 1} with error "type must be tuple of ints,but got {kind}\""""
+    if packed:
+        return (
+            f"{name}(): argument '{argument}' (position {position}) must be tuple of ints, but found element of type "
+            f"{kind} at pos 0"
+        )
+    if len(items) > 1:
+        return f"{name}() takes {position} positional argument{'s' * (position > 1)} but {len(items)} were given"
+    return f"{name}(): argument '{argument}' (position {position}) must be tuple of ints, not {kind}"
+
+
+def _is_index(x) -> bool:
+    try:
+        operator.index(x)
+    except TypeError:
+        return False
+    return True
+
+
+def sizes_of_view(args: tuple, size=None) -> tuple[int, ...]:
+    """The sizes that `view` was given.
+
+    Raises:
+        TypeError: none, or no integers.
+    """
+    args = args if size is None else (size,)
+    packed = len(args) == 1 and isinstance(args[0], tuple | list)
+    items = args[0] if packed else args
+    if not args or (items and not hasattr(items[0], "__iter__") and not _is_index(items[0])):
+        raise TypeError(
+            f"view() received an invalid combination of arguments - got ({', '.join(type(x).__name__ for x in args)}), "
+            "but expected one of:\n * (torch.dtype dtype)\n * (tuple of ints size)\n"
+        )
+    return sizes_from(args, "view")
 
 
 def as_tuple(x) -> tuple[int, ...]:

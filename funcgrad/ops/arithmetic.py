@@ -36,7 +36,7 @@ whose double is integral (2.0, 0.5, -1.5), because each has its own lowering; an
 
 
 def _check_alpha(d: _dtypes.dtype, alpha) -> None:
-    kind = kind_of(alpha) if is_number(alpha) else type(alpha)
+    kind = kind_of(alpha) if is_number(alpha) else (bool, int, float, complex)[_number.dtype_of(alpha).category]
     if kind is bool and d is not _dtypes.bool_:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if kind in (float, complex) and d.category < _dtypes.FLOATING:

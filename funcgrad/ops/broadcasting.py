@@ -49,7 +49,7 @@ def expand(input: Array, *sizes, size=None, implicit=False):
         >>> torch.zeros(3, 1).expand(-1, 4).shape
         torch.Size([3, 4])
     """
-    return _broadcast(input, sizes_from(sizes if size is None else (size,)))
+    return _broadcast(input, sizes_from(sizes if size is None else (size,), "expand"))
 
 
 @_marks.view
@@ -140,7 +140,7 @@ def sum_to_size(input: Array, *sizes, size=None):
         >>> torch.ones(2, 3).sum_to_size(1, 3)
         tensor([[2., 2., 2.]])
     """
-    size, shape = sizes_from(sizes if size is None else (size,)), input.shape
+    size, shape = sizes_from(sizes if size is None else (size,), "expand"), input.shape
     extra = len(shape) - len(size)
     if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
         raise RuntimeError(f"size {{{brackets(size)}}} is not expandable to size {{{brackets(shape)}}}.")

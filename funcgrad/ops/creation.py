@@ -35,10 +35,7 @@ def _sizes(name: str, size: tuple, options: dict) -> tuple[int, ...]:
     unknown = options.keys() - _OPTIONS - {"size"}
     if unknown:
         raise TypeError(f"{name}() got an unexpected keyword argument '{min(unknown)}'")
-    for n in size:
-        if isinstance(n, float | str | bool):
-            raise TypeError(f"{name}(): argument 'size' (position 1) must be tuple of ints, not {type(n).__name__}")
-    return sizes_from(size)
+    return sizes_from(size, name)
 
 
 def _value(value, like: Array) -> Array:

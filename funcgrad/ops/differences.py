@@ -97,6 +97,8 @@ def _widths(name: str, y: Array, x: Array, axis: int) -> Array:
     elif x.ndim < y.ndim:
         x = x.reshape((1,) * (y.ndim - x.ndim) + x.shape)
     axis = axis - y.ndim
+    if not x.shape[axis]:
+        return x
     return _part(x, 1, x.shape[axis], axis + x.ndim) - _part(x, 0, -1, axis + x.ndim)
 
 

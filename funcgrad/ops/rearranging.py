@@ -33,7 +33,7 @@ def flip(input: Array, *dims, **keyword):
     """
     if not dims and "dims" not in keyword:
         raise TypeError('flip() missing 1 required positional arguments: "dims"')
-    return lax.rev(input, _flipped(input, sizes_from(dims or (keyword["dims"],))))
+    return lax.rev(input, _flipped(input, sizes_from(dims or (keyword["dims"],), "flip", "dims")))
 
 
 def _flipped(input: Array, dims) -> tuple[int, ...]:
@@ -144,7 +144,7 @@ def repeat(input: Array, *repeats, **keyword):
         >>> torch.zeros(2, 3).repeat(4, 1, 2).shape
         torch.Size([4, 2, 6])
     """
-    times = sizes_from(repeats or (keyword["repeats"],))
+    times = sizes_from(repeats or (keyword["repeats"],), "repeat", "repeats")
     if len(times) < input.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     return _repeat(input, times)
@@ -152,7 +152,7 @@ def repeat(input: Array, *repeats, **keyword):
 
 def tile(input: Array, *dims, **keyword):
     """As `repeat`, with missing repeats taken as 1."""
-    times = sizes_from(dims or (keyword["dims"],))
+    times = sizes_from(dims or (keyword["dims"],), "tile", "dims")
     return _repeat(input, (1,) * (input.ndim - len(times)) + times)
 
 

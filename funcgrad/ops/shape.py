@@ -17,7 +17,7 @@ from funcgrad._errors import wrap_dim
 from funcgrad._warnings import warn_once
 from funcgrad.ops import _marks
 from funcgrad.ops._number import Array
-from funcgrad.ops._sizes import as_tuple, brackets, infer_size, sizes_from
+from funcgrad.ops._sizes import as_tuple, brackets, infer_size, sizes_from, sizes_of_view
 
 # -- view and reshape -------------------------------------------------------------------------------------------------
 
@@ -39,12 +39,7 @@ def view(input: Array, *shape, dtype=None, size=None):
         dtype = shape[0]
     if dtype is not None:
         return view_dtype(input, dtype)
-    if size is None and not shape:
-        raise TypeError(
-            "view() received an invalid combination of arguments - got (), but expected one of: (torch.dtype dtype), "
-            "(tuple of ints size)"
-        )
-    return input.reshape(infer_size(sizes_from(shape if size is None else (size,)), input.size))
+    return input.reshape(infer_size(sizes_of_view(shape, size), input.size))
 
 
 @_marks.view
@@ -56,7 +51,7 @@ def reshape(input: Array, *shape, **keyword):
     """
     if not shape and "shape" not in keyword:
         raise TypeError('reshape() missing 1 required positional arguments: "shape"')
-    return input.reshape(infer_size(sizes_from(shape or (keyword["shape"],)), input.size))
+    return input.reshape(infer_size(sizes_from(shape or (keyword["shape"],), "reshape", "shape"), input.size))
 
 
 @_marks.view
@@ -178,7 +173,7 @@ def permute(input: Array, *dims, **keyword):
     Raises:
         RuntimeError: `dims` is no permutation.
     """
-    dims = sizes_from(dims or (keyword["dims"],))
+    dims = sizes_from(dims or (keyword["dims"],), "permute", "dims")
     if len(dims) != input.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from funcgrad import _dtypes
 from funcgrad._errors import wrap_dim
 from funcgrad.ops import joining, shape, slicing
-from funcgrad.ops._sizes import as_tuple, expand_size, infer_size, sizes_from
+from funcgrad.ops._sizes import as_tuple, expand_size, infer_size, sizes_from, sizes_of_view
 from funcgrad.ops.broadcasting import squeezed_dims
 
 
@@ -174,7 +174,7 @@ def _view(g: Geometry, *args, source=None, dtype=None, size=None) -> Geometry:
         dtype = args[0]
     if dtype is not None:
         return _view_dtype(g, source, dtype)
-    sizes = infer_size(sizes_from(args if size is None else (size,)), math.prod(g.sizes))
+    sizes = infer_size(sizes_of_view(args, size), math.prod(g.sizes))
     strides = view_strides(g, sizes)
     if strides is None:
         raise RuntimeError(
@@ -207,7 +207,7 @@ def _view_dtype(g: Geometry, source: _dtypes.dtype, target: _dtypes.dtype) -> Ge
 
 
 def _reshape(g: Geometry, *args, shape=None) -> Geometry | None:
-    sizes = infer_size(sizes_from(args if shape is None else (shape,)), math.prod(g.sizes))
+    sizes = infer_size(sizes_from(args if shape is None else (shape,), "reshape", "shape"), math.prod(g.sizes))
     strides = view_strides(g, sizes)
     return None if strides is None else Geometry(sizes, strides, g.offset)
 
@@ -232,7 +232,7 @@ def _contiguous(g: Geometry, memory_format="contiguous_format") -> Geometry | No
 
 
 def _permute(g: Geometry, *dims, **keyword) -> Geometry:
-    return g.permuted([wrap_dim(d, len(g.sizes)) for d in sizes_from(dims or (keyword["dims"],))])
+    return g.permuted([wrap_dim(d, len(g.sizes)) for d in sizes_from(dims or (keyword["dims"],), "permute", "dims")])
 
 
 def _transpose(g: Geometry, dim0, dim1) -> Geometry:
@@ -263,7 +263,7 @@ def _unsqueeze(g: Geometry, dim) -> Geometry:
 
 
 def _expand(g: Geometry, *sizes, size=None, implicit=False) -> Geometry:
-    sizes = expand_size(g.sizes, sizes_from(sizes if size is None else (size,)), "Float")
+    sizes = expand_size(g.sizes, sizes_from(sizes if size is None else (size,), "expand"), "Float")
     if not g.sizes:
         return Geometry(sizes, (0,) * len(sizes), g.offset)
     strides, extra = [0] * len(sizes), len(sizes) - len(g.sizes)
