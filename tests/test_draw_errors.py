@@ -5,6 +5,7 @@ import pytest
 import torch
 from test_draws import IN_PLACE
 
+import funcgrad
 from funcgrad import _draws
 from funcgrad._mt19937 import Engine
 
@@ -89,3 +90,31 @@ def test_bernoulli_algorithm():
     with pytest.raises(ValueError, match="expects one of auto, mt19937, mkl, but got 'intel'"):
         _draws.bernoulli_algorithm("intel")
     _draws.bernoulli_algorithm("auto")
+
+
+SIZES = """torch.rand(2.0); torch.randn((3, 2.0)); torch.rand(True); torch.zeros((2, 3.0)); torch.ones([2.0])
+torch.empty(4.0, 2); torch.full((2.0,), 1); torch.zeros(None); torch.randint(3, (2.0,)); torch.randint(0, 2.5, (3,))
+torch.zeros(3).view(1.0, 3); torch.zeros(3).view([1, 3.0]); torch.zeros(3).reshape((1, 3.0)); torch.zeros(3).expand(2.0, 3)
+torch.zeros(3).repeat(2.0); torch.zeros(3).permute(0.0); torch.zeros(3).tile(2.0); torch.nn.Linear(2, 3.0)
+torch.randint_like(torch.zeros(3)); torch.zeros(3).view()"""
+
+
+@pytest.mark.parametrize("call", [c.strip() for line in SIZES.splitlines() for c in line.split(";")])
+def test_sizes_that_are_no_integers(call):
+    def text(torch):
+        with pytest.raises(TypeError) as caught:
+            eval(call, {"torch": torch})
+        return str(caught.value).split("\n")[0].partition(", but expected")[0]
+
+    ours, theirs = text(funcgrad), text(torch)
+    assert ours == theirs or "invalid combination" in theirs
+
+
+def test_bounds_of_randint_like_by_keyword():
+    def drawn(torch):
+        torch.manual_seed(0)
+        x = torch.zeros(5)
+        made = [torch.randint_like(x, high=9), torch.randint_like(x, 3, high=7), torch.randint_like(x, low=2, high=8)]
+        return [m.tolist() for m in made]
+
+    assert drawn(funcgrad) == drawn(torch)

@@ -106,7 +106,7 @@ def full(size, fill_value: Array | Scalar, *, dtype=None, **options):
     if not hasattr(size, "__iter__"):
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
     like = jnp.zeros((), _dtype(dtype, dtype_of(fill_value)).numpy)
-    return jnp.broadcast_to(_value(fill_value, like), check_size(as_tuple(size)))
+    return jnp.broadcast_to(_value(fill_value, like), check_size(sizes_from((size,), "full")))
 
 
 def scalar_tensor(s: Scalar, *, dtype=None, **options):
