@@ -62,7 +62,7 @@ _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())
 
 from funcgrad import _C as _C  # noqa: E402
-from funcgrad import _autocast, _legacy_types, _plain_names, _rare_methods, _settings, _torch_functions  # noqa: E402
+from funcgrad import _autocast, _foreach, _legacy_types, _plain_names, _rare_methods, _settings, _torch_functions  # noqa: E402
 from funcgrad import amp as amp  # noqa: E402
 from funcgrad import backends as backends  # noqa: E402
 from funcgrad import cpu as cpu  # noqa: E402
@@ -92,7 +92,7 @@ from funcgrad.utils.dlpack import to_dlpack as to_dlpack  # noqa: E402
 from funcgrad.version import __version__ as __version__  # noqa: E402
 
 _here.update(_settings.public() | _legacy_types.public() | _autocast.public() | _torch_functions.public())
-_here.update(storage.install() | _rare_methods.install() | _plain_names.public())
+_here.update(_foreach.public() | storage.install() | _rare_methods.install() | _plain_names.public())
 
 _LATER = frozenset(
     "distributions quasirandom testing jit onnx distributed multiprocessing compiler futures overrides hub library types "

@@ -15,7 +15,7 @@ LAYERS = [
         "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert", "_methods", "_indexing",
         "_tensor_str", "_interop", "_threefry", "_generator", "_gamma_draws", "_random", "random", "autograd",
         "_compile", "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types", "_autocast",
-        "_autocast_table", "_checked", "_out_dtypes", "_utils",
+        "_autocast_table", "_checked", "_foreach", "_out_dtypes", "_utils",
     ),
     ("nn", "_C", "_dynamo", "amp", "_torch_functions", "masked"),
     (
