@@ -1,6 +1,7 @@
 """Mixed precision: what ops compute in inside ``torch.autocast``, and scaled gradients, against PyTorch."""
 
 import copy
+import importlib
 import pickle
 import threading
 import warnings
@@ -537,3 +538,16 @@ def test_what_a_scaled_step_leaves_as_gradient(name, fused):
         return seen
 
     both(code)
+
+
+def test_modules_of_the_older_names():
+    for T in (torch, funcgrad):
+        modules = [
+            importlib.import_module(f"{T.__name__}.cuda.amp.{n}") for n in ("autocast_mode", "grad_scaler", "common")
+        ]
+        names = [
+            ("autocast", "custom_fwd", "custom_bwd"),
+            ("GradScaler", "OptState"),
+            ("amp_definitely_not_available",),
+        ]
+        assert all(hasattr(m, n) for m, some in zip(modules, names) for n in some)
