@@ -12,7 +12,7 @@ import sys
 from weakref import ref as weak
 
 from funcgrad.engine import saved
-from funcgrad.engine.record import as_leaf, record, restrided
+from funcgrad.engine.record import as_leaf, detached, record, restrided
 from funcgrad.engine.saved import Write
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
@@ -47,7 +47,7 @@ class Derivation:
     def write(self, base: Value, new: Value) -> Value:
         """The parent's value with the view's elements replaced."""
         if self.op.name == "detach":
-            return new
+            return detached(new) if new.requires_grad else new  # what was written is on the view's graph only
         op = _write_ops.get(self.op.name)
         if op is None:
             op = _write_ops[self.op.name] = _write_op(self.op.name)

@@ -1,10 +1,14 @@
 """Gradients, in-place writes and views together: every program runs under both libraries."""
 
+import gc
 import threading
 import warnings
 
 import pytest
 from parity import both
+
+import funcgrad
+from funcgrad.engine.state import state
 
 
 def create_graph_through_a_launched_gradient(t):
@@ -280,3 +284,38 @@ def versions(t):
 )
 def test_as_pytorch(code):
     both(code)
+
+
+def test_a_write_through_data_leaves_its_base_off_the_graph():
+    def code(torch):
+        w, slow = torch.nn.Parameter(torch.ones(3)), torch.zeros(3)
+        slow.data.copy_(w)
+        alias, cut = slow.data, slow.detach()
+        alias.copy_(w)
+        cut.mul_(w * 3)
+        w.data.mul_(0.5).add_(slow, alpha=0.5)
+        return [
+            slow.requires_grad,
+            (slow + 1).requires_grad,
+            alias.requires_grad,
+            cut.requires_grad,
+            w.is_leaf,
+            slow,
+            w,
+        ]
+
+    both(code)
+
+
+def test_a_running_mean_kept_through_data_keeps_no_old_graph():
+    """slow weights that follow fast ones and lead them back, as a Lookahead optimizer has them"""
+    w, slow = funcgrad.nn.Parameter(funcgrad.ones(3)), funcgrad.zeros(3)
+    counts = []
+    for _ in range(6):
+        (w * w).sum().backward()
+        w.data.mul_(0.5).add_(slow, alpha=0.5)
+        slow.data.copy_(w)
+        w.sum().item()
+        gc.collect()
+        counts.append(sum(r() is not None for r in state.retained))
+    assert counts[-1] == counts[1]
