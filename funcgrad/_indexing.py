@@ -18,7 +18,7 @@ from funcgrad.engine.record import record
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op
 from funcgrad.engine.values import HANDLES, Value, aval_of, laid_out
-from funcgrad.ops import indexing, strides
+from funcgrad.ops import indexing, joining, strides
 from funcgrad.ops.index_bounds import INDEX_BOUNDS
 
 _VIEW = op("getitem")
@@ -59,8 +59,7 @@ def unbind_many(self: Tensor) -> list[Tensor] | None:
     count, *rest = known.shape
     if count <= _MANY:
         return None
-    within = state.capture is not None or state.program.traced or state.program.nested is not None
-    if within or known.device.type != "cpu" or (state.grad and self.requires_grad):
+    if not _may_compute(self):
         return [getitem(self, i) for i in range(count)]
     layout, _ = indexing.parse_index(known.shape, 0)
     place = strides.derive("getitem", whole(self), layout, 0)
@@ -73,13 +72,50 @@ def unbind_many(self: Tensor) -> list[Tensor] | None:
     return views
 
 
+def _may_compute(self: Tensor) -> bool:
+    """Whether views of a tensor may be made of its computed value, outside any program."""
+    within = state.capture is not None or state.program.traced or state.program.nested is not None
+    return not within and self.device.type == "cpu" and not (state.grad and self.requires_grad)
+
+
+def _sections(plain, bounds):
+    """``Tensor.split`` and its like, which compute at once if there are many parts."""
+
+    def form(*args, **kwargs) -> tuple[Tensor, ...]:
+        input, *given = args if args else (None,)
+        simple = not kwargs and input.__class__ in HANDLES and given and given[0].__class__ in (int, tuple, list)
+        if not simple or (given[0].__class__ is int and max(input.shape, default=0) <= _MANY):
+            return plain(*args, **kwargs)
+        try:
+            dim, cuts = bounds(tuple(input.shape), *given)
+        except (TypeError, ValueError, RuntimeError, IndexError):
+            return plain(*args)
+        if len(cuts) <= _MANY or not _may_compute(input):
+            return plain(*args)
+        known, host, views, before = input._known().aval, input._host(), [], (slice(None),) * dim
+        for a, b in cuts:
+            part = np.array(host[(*before, slice(a, b))], order="C")
+            place = strides.derive("narrow", whole(input), dim, a, b - a)
+            aval = laid_out(aval_of(part.shape, known.dtype.numpy, known.device), place.strides)
+            view = wrap(Value(part, aval))
+            _views.attach(view, input, _NARROW, (dim, a, b - a), None)
+            views.append(view)
+        return tuple(views)
+
+    return functools.wraps(plain)(form)
+
+
+_NARROW = op("narrow")
+
+
 def _unbind(plain):
-    def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    def unbind(*args, **kwargs) -> tuple[Tensor, ...]:
+        input, dim = (*args, *kwargs.values(), 0)[:2] if args else (None, 0)
         if input.__class__ in HANDLES and len(input._known().aval.shape) > 0 and dim.__class__ is int:
             at = wrap_dim(dim, input.dim())
             if input.shape[at] > _MANY:
                 return tuple(unbind_many(input if at == 0 else input.movedim(at, 0)))
-        return plain(input, dim)
+        return plain(*args, **kwargs)
 
     return functools.wraps(plain)(unbind)
 
@@ -167,6 +203,10 @@ def _is_basic(layout: tuple) -> bool:
 
 
 def install() -> None:
-    Tensor.unbind = _operators.NAMESPACES["f"]["unbind"] = _unbind(Tensor.unbind)
+    functions = _operators.NAMESPACES["f"]
+    Tensor.unbind = functions["unbind"] = _unbind(Tensor.unbind)
+    for name, bounds in (("split", joining.split_bounds), ("chunk", joining.chunk_bounds)):
+        form = functions[name] = _sections(getattr(Tensor, name), bounds)
+        setattr(Tensor, name, form)
     Tensor.__getitem__ = getitem
     Tensor.__setitem__ = setitem

@@ -262,6 +262,20 @@ def test_many_parts_of_a_tensor(shape, dtype):
     both(program)
 
 
+@pytest.mark.parametrize("shape", [(100,), (100, 2), (2, 100)])
+def test_many_sections_of_a_tensor(shape):
+    def program(torch):
+        x = torch.arange(200.0)[: math.prod(shape)].view(shape)
+        dim = shape.index(100)
+        parts = [*x.split(1, dim), *torch.chunk(x, 50, dim), *torch.split(x, [1] * 98 + [0, 2], dim), *x.t().split(2)]
+        facts = [(p.shape, p.stride(), p.storage_offset(), p._is_view()) for p in parts[::13]]
+        parts[50].fill_(5)
+        x[1] = 2
+        return x, parts[::7], facts, len(parts)
+
+    both(program)
+
+
 def test_gradients_of_many_parts():
     def program(torch):
         x = torch.arange(40.0, requires_grad=True)
