@@ -74,8 +74,10 @@ def unbind_many(self: Tensor) -> list[Tensor] | None:
 
 def _may_compute(self: Tensor) -> bool:
     """Whether views of a tensor may be made of its computed value, outside any program."""
-    within = state.capture is not None or state.program.traced or state.program.nested is not None
-    return not within and self.device.type == "cpu" and not (state.grad and self.requires_grad)
+    if state.capture is not None or (state.grad and self.requires_grad) or self.device.type != "cpu":
+        return False
+    traced = isinstance(self._read().array, jax.core.Tracer) or state.program.traced  # reading may bring tracers in
+    return not traced and state.program.nested is None
 
 
 def _sections(plain, bounds):

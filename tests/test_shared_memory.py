@@ -5,6 +5,7 @@ import math
 import time
 import warnings
 
+import jax
 import pytest
 
 import funcgrad
@@ -290,3 +291,30 @@ def test_a_thousand_parts_are_made_in_no_time():
     x, begun = funcgrad.arange(1000), time.perf_counter()
     assert sum(p.item() for p in x) == 499500
     assert time.perf_counter() - begun < 2
+
+
+def test_many_parts_within_transformations():
+    x = funcgrad.arange(40.0)
+
+    def total(t):
+        return sum(p * p for p in t) + sum(p.sum() for p in t.split(1)) + sum(p for p in t[1:].unbind())
+
+    want = total(x).item()
+    assert jax.jit(total)(x).item() == funcgrad.compile(total)(x).item() == want
+    assert funcgrad.vmap(total)(funcgrad.stack([x, x])).tolist() == [want, want]
+    assert funcgrad.func.grad(total)(x).tolist() == [2 * i + 1 + (i > 0) for i in range(40)]
+
+
+def test_conjugate_views_within_transformations():
+    x = funcgrad.tensor([[1 + 2j, 3 - 1j], [0.5j, 2]])
+
+    def program(t):
+        copied = t.clone()
+        view = copied.conj()
+        view[0] = view[0] * 2 + t.mH[1]
+        view.imag.add_(1)
+        return copied
+
+    want = program(x).tolist()
+    assert jax.jit(program)(x).tolist() == funcgrad.compile(program)(x).tolist() == want
+    assert funcgrad.vmap(program)(x[None])[0].tolist() == want
