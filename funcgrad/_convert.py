@@ -19,6 +19,8 @@ def to(self: Tensor, *args, dtype=None, device=None, non_blocking=False, copy=Fa
     """
     for a in args:
         if isinstance(a, _dtypes.dtype | type):
+            if a not in (float, int, bool, complex) and isinstance(a, type):
+                raise TypeError("to() received an invalid combination of arguments - got (type)")
             dtype = a
         elif isinstance(a, Tensor):
             dtype, device = a.dtype, a.device

@@ -50,6 +50,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
+    if dtype is not None:
+        _dtypes.check_is_dtype("tensor", dtype)
     if isinstance(data, Tensor):
         warnings.warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
@@ -228,8 +230,7 @@ def creation_form(name: str):
                 raise RuntimeError(f"dtype {got} does not match dtype of out parameter ({wanted})")
             dtype = out.dtype
         if dtype is not None:
-            if isinstance(dtype, str):
-                raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not str")
+            _dtypes.check_is_dtype(name, dtype)
             kwargs["dtype"] = dtype
         if name == "range":
             warnings.warn(_RANGE, UserWarning, stacklevel=2)
@@ -271,6 +272,7 @@ def like_form(name: str):
         if not isinstance(input, Tensor):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         if dtype is not None:
+            _dtypes.check_is_dtype(name, dtype)
             kwargs["dtype"] = dtype
         try:
             made = _operators.apply(_operators.op(name), (input, *args), kwargs)

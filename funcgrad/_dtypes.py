@@ -124,6 +124,16 @@ def to_dtype(x) -> dtype:
     return _BY_NUMPY[np.dtype(x)]
 
 
+def check_is_dtype(name: str, x) -> None:
+    """Refuse what PyTorch does not take for a dtype: strings, NumPy's types.
+
+    Raises:
+        TypeError: `x` is neither a dtype nor one of Python's number types.
+    """
+    if type(x) is not dtype and not (isinstance(x, type) and x in _PYTHON):
+        raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type(x).__name__}")
+
+
 def to_numpy(x) -> np.dtype:
     """The NumPy dtype that arrays of this dtype have (JAX's arrays use NumPy's dtypes)."""
     return to_dtype(x).numpy

@@ -26,6 +26,13 @@ def test_dtypes_by_pythons_types(name):
     both(lambda torch: str(FLOATS[name](torch).dtype))
 
 
+@pytest.mark.parametrize("dtype", ["float32", 3, bytes])
+def test_what_is_no_dtype(dtype):
+    both(lambda torch: torch.ones(2, dtype=dtype))
+    both(lambda torch: torch.tensor([1], dtype=dtype))
+    both(lambda torch: torch.zeros_like(torch.ones(2), dtype=dtype))
+
+
 def test_what_is_pending_keeps_the_default_dtype_of_its_time():
     def program(torch):
         whole = torch.arange(-5, 5)
