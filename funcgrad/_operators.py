@@ -113,6 +113,7 @@ def view_form(op: Op, path: str):
     """As `function_form`, for results that share memory with their first argument."""
 
     may_copy, at_position = op.name in _MAY_COPY, op.name in ("narrow", "select")
+    rereads = op.name == "view"
     by_size, may_change_numbers = _LIKE_ANOTHER.get(op.name), op.name in _geometry.CHANGE_NUMBERS
 
     def form(*args, **kwargs):
@@ -120,6 +121,12 @@ def view_form(op: Op, path: str):
             args, kwargs = numbers.in_own_names(op, args, kwargs) or (args, kwargs)
         if may_change_numbers and args and args[0].__class__ in HANDLES and args[0]._made is not None:
             _geometry.check_numbers(op.name, *args, **kwargs)
+        if rereads and state.grad and ("dtype" in kwargs or (len(args) == 2 and args[1].__class__ is _dtypes.dtype)):
+            state.grad = False  # bytes read as numbers of another kind have no gradient
+            try:
+                return form(*args, **kwargs)
+            finally:
+                state.grad = True
         if at_position and len(args) > 2 and isinstance(args[2], Tensor) and not state.program.traced:
             args = (*args[:2], args[2].item(), *args[3:])  # PyTorch reads it too
         try:

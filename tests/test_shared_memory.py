@@ -38,6 +38,16 @@ def test_memory_read_as_another_dtype(name):
     both(program)
 
 
+def test_no_gradient_flows_through_bytes():
+    def program(torch):
+        x = torch.ones(4, requires_grad=True)
+        y = (x * 2).view(torch.float64)
+        dtypes = (torch.float32, torch.int32, torch.complex64)
+        return [x.view(d).requires_grad for d in dtypes], y.requires_grad, y.is_leaf, (x.view(2, 2) * 2).requires_grad
+
+    both(program)
+
+
 def test_deep_copies_share_memory_as_their_originals_do():
     def program(torch):
         x = torch.arange(6.0)
