@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from funcgrad import _dtypes
+from funcgrad._warnings import warn_once
 from funcgrad.engine import launch
 from funcgrad.engine.state import state
 from funcgrad.engine.values import Handle, Value
@@ -170,3 +171,28 @@ def _overlaps_partly(a: Geometry, a_width: int, b: Geometry, b_width: int) -> bo
     if (first, last) == (begin, end):
         return a.strides != b.strides
     return first < end and begin < last
+
+
+READS = {"index_fill": 2, "masked_fill": 1, "masked_scatter": 0}
+"""How many of an op's arguments must not overlap with what it writes to, if not all."""
+PLACES = set("""
+    index_add index_copy index_fill index_put index_reduce put scatter scatter_add scatter_reduce
+""".split())  # fmt: skip
+"""Ops that write element by element where an index says: they may not read what they write to at all."""
+
+
+def is_expanded(tensor, name: str) -> bool:
+    """Whether the tensor repeats elements of its base, which PyTorch only warns of in some ops."""
+    steps = tensor._known().aval.strides
+    if steps is None or not any(s == 0 and n > 1 for n, s in zip(tensor.shape, steps)):
+        return False
+    warn_once(
+        f"Use of {name}_ on expanded tensors is deprecated. Please clone() the tensor before performing this operation. "
+        "This also applies to advanced indexing e.g. tensor[" + _EXPANDED[name]
+    )
+    return True
+
+
+_EXPANDED = {
+    "index_fill": "mask] = scalar", "masked_fill": "mask] = scalar", "index_put": "indices] = tensor",
+}  # fmt: skip

@@ -14,7 +14,6 @@ import numpy as np
 from funcgrad import _dtypes, _geometry, _out_dtypes, _views, ops
 from funcgrad import _operator_table as table
 from funcgrad._tensor import Tensor
-from funcgrad._warnings import warn_once
 from funcgrad.engine import numbers
 from funcgrad.engine.record import Override, record, restrided
 from funcgrad.engine.record import record as record_as_is
@@ -240,7 +239,7 @@ def inplace_form(op: Op, path: str):
     from funcgrad._dynamic import rewritten
 
     by_value, exact = hasattr(op.function, "value_arguments"), op.name in ("float_power", "abs", "absolute")
-    reads, places = _READS.get(op.name), op.name in _PLACES
+    reads, places = _geometry.READS.get(op.name), op.name in _geometry.PLACES
     fills = op.name in ("index_fill", "index_put", "masked_fill")
 
     def form(self, *args, **kwargs):
@@ -255,35 +254,10 @@ def inplace_form(op: Op, path: str):
             return overridden(form, (self, *args), kwargs)
         if exact:
             _out_dtypes.check_inplace(op.name, out.aval.dtype, self.dtype)
-        write(self, out, fills and _is_expanded(self, op.name))
+        write(self, out, fills and _geometry.is_expanded(self, op.name))
         return self
 
     return _named(form, op, path)
-
-
-_READS = {"index_fill": 2, "masked_fill": 1, "masked_scatter": 0}
-"""How many of an op's arguments must not overlap with what it writes to, if not all."""
-_PLACES = set("""
-    index_add index_copy index_fill index_put index_reduce put scatter scatter_add scatter_reduce
-""".split())  # fmt: skip
-"""Ops that write element by element where an index says: they may not read what they write to at all."""
-
-
-def _is_expanded(tensor: Tensor, name: str) -> bool:
-    """Whether the tensor repeats elements of its base, which PyTorch only warns of in some ops."""
-    steps = tensor._known().aval.strides
-    if steps is None or not any(s == 0 and n > 1 for n, s in zip(tensor.shape, steps)):
-        return False
-    warn_once(
-        f"Use of {name}_ on expanded tensors is deprecated. Please clone() the tensor before performing this operation. "
-        "This also applies to advanced indexing e.g. tensor[" + _EXPANDED[name]
-    )
-    return True
-
-
-_EXPANDED = {
-    "index_fill": "mask] = scalar", "masked_fill": "mask] = scalar", "index_put": "indices] = tensor",
-}  # fmt: skip
 
 
 def write(tensor: Tensor, value: Value, filling: bool = False) -> None:
