@@ -29,7 +29,7 @@ def test_the_page_of_names_is_up_to_date():
 
 PROBES = {
     "cuda": "is_available() device_count() is_initialized() memory_allocated() get_arch_list() current_device() "
-    "get_device_name() mem_get_info() is_bf16_supported() get_rng_state_all() current_stream() empty_cache()",
+    "_initialized get_device_name() mem_get_info() is_bf16_supported() get_rng_state_all() current_stream() empty_cache()",
     "xpu": "is_available() device_count() current_device() memory_allocated() empty_cache()",
     "mps": "is_available() device_count() synchronize() empty_cache() current_allocated_memory()",
     "mtia": "is_available() device_count() current_device() is_bf16_supported()",

@@ -29,6 +29,9 @@ def is_initialized() -> bool:
     return is_available()
 
 
+_initialized = False  # programs ask before they read the state of GPU generators
+
+
 def init() -> None:
     """Accepted as in PyTorch; JAX initialises its devices itself."""
 
