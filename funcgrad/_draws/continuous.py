@@ -26,6 +26,7 @@ def exponential(engine, shape, dtype, rate: float = 1.0) -> np.ndarray:
     n = _stream.count(shape)
     if n:
         _require_continuous("Exponential", dtype, dtype.scalar_name)
+        _stream.require_floating("exponential_cpu", dtype)
     log1p = _libm.log1p if dtype.itemsize == 8 else np.log1p
 
     def make(k: int) -> np.ndarray:
@@ -46,6 +47,8 @@ def cauchy(engine, shape, dtype, median: float = 0.0, sigma: float = 1.0) -> np.
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={_stream.number(sigma)}")
     _require_continuous("Cauchy", dtype, _stream.CPP_NAMES.get(dtype.name, dtype.name))
+    if _stream.count(shape):
+        _stream.require_floating("cauchy_cpu", dtype)
     tan = _libm.tan if dtype.itemsize == 8 else np.tan
 
     def make(k: int) -> np.ndarray:
@@ -58,7 +61,7 @@ def cauchy(engine, shape, dtype, median: float = 0.0, sigma: float = 1.0) -> np.
 
 
 def _require_continuous(name: str, dtype: _dtypes.dtype, spelled: str) -> None:
-    if not dtype.is_floating_point or dtype.itemsize == 1:
+    if not dtype.is_floating_point:
         raise RuntimeError(
             f"{name} distribution is a continuous probability distribution. dtype must be a floating point but you "
             f"specified {spelled}"

@@ -111,9 +111,11 @@ def _any_int64(engine, n: int, dtype) -> np.ndarray:
 def _range(dtype, low: int, high: int | None) -> tuple[int, int]:
     """The first value and the number of values, after PyTorch's adjustments to what a floating dtype can hold."""
     floating = dtype.category == FLOATING
+    if high is not None and not low < high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    if floating:
+        _stream.require_floating("random_from_to_range_calc" if high is None else "random_update_from_to", dtype)
     if high is not None:
-        if not low < high:
-            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
         if floating:
             low, high = _first_held(low, dtype), _last_held(high, dtype)
             if not low < high:

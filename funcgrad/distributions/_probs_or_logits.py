@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from funcgrad.distributions import _torch as torch
-from funcgrad.distributions.utils import lazy_property, logits_to_probs, probs_to_logits
+from funcgrad.distributions.utils import clamp_probs, lazy_property, logits_to_probs, probs_to_logits
 
 
 def check_one_given(probs, logits) -> None:
@@ -12,12 +12,13 @@ def check_one_given(probs, logits) -> None:
         raise ValueError("Either `probs` or `logits` must be specified, but not both.")
 
 
-def lazy_pair(is_binary: bool) -> tuple[lazy_property, lazy_property]:
-    """The class attributes `probs` and `logits`."""
+def lazy_pair(is_binary: bool, clamped: bool = False) -> tuple[lazy_property, lazy_property]:
+    """The class attributes `probs` and `logits`, the former inside (0, 1) if `clamped`."""
 
     def probs(self):
         """Probabilities."""
-        return logits_to_probs(self.logits, is_binary=is_binary)
+        probs = logits_to_probs(self.logits, is_binary=is_binary)
+        return clamp_probs(probs) if clamped else probs
 
     def logits(self):
         """Log odds, or log probabilities."""

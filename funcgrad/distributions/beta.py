@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Number
 
 from funcgrad.distributions import _torch as torch
-from funcgrad.distributions import constraints
+from funcgrad.distributions import _validation, constraints
 from funcgrad.distributions._torch import Size
 from funcgrad.distributions.dirichlet import Dirichlet
 from funcgrad.distributions.distribution import validated
@@ -13,6 +13,12 @@ from funcgrad.distributions.exp_family import ExponentialFamily
 from funcgrad.distributions.utils import broadcast_all
 
 __all__ = ["Beta"]
+
+
+def _raise_for_known(parts, validate_args) -> None:
+    """Raise for bad values that are known already: differentiable, their stack would be checked when it is computed."""
+    if any((values := _validation.known(p)) is not None and not (values > 0).all() for p in parts):
+        Dirichlet(torch.stack([p.detach() for p in parts], -1), validate_args=validate_args)
 
 
 class Beta(ExponentialFamily):
@@ -32,7 +38,9 @@ class Beta(ExponentialFamily):
         if isinstance(concentration1, Number) and isinstance(concentration0, Number):
             both = torch.tensor([float(concentration1), float(concentration0)])
         else:
-            both = torch.stack(broadcast_all(concentration1, concentration0), -1)
+            parts = broadcast_all(concentration1, concentration0)
+            _raise_for_known(parts, validate_args)
+            both = torch.stack(parts, -1)
         self._dirichlet = Dirichlet(both, validate_args=validate_args)
         super().__init__(self._dirichlet._batch_shape, validate_args=validate_args)
 

@@ -40,7 +40,7 @@ class ContinuousBernoulli(ExponentialFamily):
     support = constraints.unit_interval
     _mean_carrier_measure = 0
     has_rsample = True
-    probs, logits = lazy_pair(is_binary=True)
+    probs, logits = lazy_pair(is_binary=True, clamped=True)
     param_shape = param_shape
     expand = expands("probs", "logits", finish=_finish)
 

@@ -53,9 +53,10 @@ class Gamma(ExponentialFamily):
         shape = tuple(self._extended_shape(sample_shape))
         return torch.normal_numbers(_standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape))
 
-    @validated
     def log_prob(self, value):
         value = torch.as_tensor(value, dtype=self.rate.dtype, device=self.rate.device)
+        if self._validate_args:
+            self._validate_sample(value)
         return (
             torch.xlogy(self.concentration, self.rate)
             + torch.xlogy(self.concentration - 1, value)

