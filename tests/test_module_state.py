@@ -297,6 +297,22 @@ def hooks_returning_tuples(torch):
     return y.shape == (2, 1), s
 
 
+@case
+def uninitialised_tensors_have_no_value(torch):
+    nn = torch.nn
+    out = []
+    for make in (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer):
+        for use in (lambda x: x + 1, lambda x: x.mean(), lambda x: x.numel(), torch.relu, torch.ones_like, len, bool):
+            out.append(error(use, make())[1].split(" in ")[0])
+        out += [str(make()), make(dtype=torch.float64).dtype, make().requires_grad, make().is_leaf]
+    layers = [nn.LazyLinear(3), nn.LazyConv1d(2, 3), nn.LazyBatchNorm2d()]
+    out += [[p.dtype for p in m.double().parameters()] for m in layers]
+    first, second = nn.LazyLinear(3), nn.LazyLinear(3)
+    out += [second.load_state_dict(first.state_dict()), second.has_uninitialized_params()]
+    out += [second.double()(torch.ones(2, 4, dtype=torch.float64)).dtype, first.load_state_dict(second.state_dict())]
+    return [repr(v) for v in (*out, first.weight.shape, first.weight.requires_grad, first.weight.grad)]
+
+
 @pytest.mark.parametrize("name", case)
 def test_program(name):
     case.check(name)

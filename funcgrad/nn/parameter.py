@@ -73,29 +73,58 @@ class Buffer(Tensor):
 
 
 class UninitializedTensorMixin:
-    """What cannot be done before the first forward fixes a lazy parameter's shape."""
+    """What cannot be done before the first forward fixes a lazy parameter's shape: it has no value that an op can read."""
 
-    _MESSAGE = (
-        "Attempted to use an uninitialized parameter in {}. This error happens when you are using a `LazyModule` or "
-        "explicitly manipulating `torch.nn.parameter.{}` objects. When using LazyModules Call `forward` with a dummy "
-        "batch to initialize the parameters before calling torch functions"
-    )
+    def _set_up(self, requires_grad: bool, device, dtype) -> None:
+        empty = _creation.from_array(_creation.as_numpy([]))
+        self._convert(empty.to(device=device, dtype=dtype))
+        self._value = None
+        self._wants_grad = requires_grad
+        self._leaf = Leaf(self) if requires_grad else None
+
+    def _convert(self, empty: Tensor) -> None:
+        self._made_dtype, self._made_device = empty.dtype, empty.device
+
+    def _empty(self) -> Tensor:
+        return _creation.from_array(_creation.as_numpy([])).to(device=self._made_device, dtype=self._made_dtype)
+
+    def _refresh(self):
+        raise ValueError(
+            "Attempted to use an uninitialized parameter in an operation. This error happens when you are using a "
+            f"`LazyModule` or explicitly manipulating `torch.nn.parameter.{type(self).__name__}` objects. When using "
+            "LazyModules Call `forward` with a dummy batch to initialize the parameters before calling torch functions"
+        )
 
     def materialize(self, shape, device=None, dtype=None) -> None:
         """Give it its shape (and dtype and device); the values are not yet initialised."""
         made = _creation.from_array(_creation.as_numpy([]))
-        made = made.new_zeros(shape, dtype=dtype or self._made_dtype, device=device)
-        self.__class__ = cls = self.cls_to_become
-        if cls is Parameter and self._wants_grad:
-            self._leaf = Leaf(self)
-            self._value = as_leaf(made._read(), self._leaf)
-        else:
-            self._value = made._read()
+        made = made.new_zeros(shape, dtype=dtype or self._made_dtype, device=device or self._made_device)
+        self.__class__ = self.cls_to_become
+        value = made._read()
+        self._value = value if self._leaf is None else as_leaf(value, self._leaf)
 
     def convert_with(self, fn) -> None:
         """Let ``fn`` (a conversion of tensors) decide the dtype and device that it will have."""
-        made = fn(_creation.from_array(_creation.as_numpy([])).to(self._made_dtype))
-        self._made_dtype, self._made_device = made.dtype, made.device
+        self._convert(fn(self._empty()))
+
+    dtype = property(lambda self: self._made_dtype)
+    device = property(lambda self: self._made_device)
+    is_leaf = property(lambda self: True)
+    grad_fn = property(lambda self: None)
+    ndim = property(lambda self: 1)
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._wants_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self._wants_grad = bool(value)
+        self._leaf = Leaf(self) if value else None
+
+    @property
+    def data(self) -> Tensor:
+        return self._empty()
 
     @property
     def shape(self):
@@ -105,8 +134,13 @@ class UninitializedTensorMixin:
             "initialize the parameters before accessing their attributes."
         )
 
+    def requires_grad_(self, requires_grad: bool = True):
+        self._refresh()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
 
     def share_memory_(self):
         raise RuntimeError(
@@ -115,11 +149,27 @@ class UninitializedTensorMixin:
         )
 
     def __deepcopy__(self, memo):
-        made = memo[id(self)] = type(self)(self.requires_grad, dtype=self._made_dtype)
+        made = memo[id(self)] = type(self)(self.requires_grad, self._made_device, self._made_dtype)
         return made
 
     def __reduce_ex__(self, protocol: int):
-        return type(self), (self.requires_grad, None, self._made_dtype)
+        return type(self), (self.requires_grad, str(self._made_device), self._made_dtype)
+
+
+def _conversion(name: str):
+    """The tensor method that converts what will become of a lazy parameter."""
+
+    def convert(self, *args, **kwargs):
+        empty = self._empty()
+        made = getattr(empty, name)(*args, **kwargs)
+        return self if made is empty else made
+
+    convert.__name__ = name
+    return convert
+
+
+for _name in "to type half float double bfloat16 cpu cuda".split():
+    setattr(UninitializedTensorMixin, _name, _conversion(_name))
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
@@ -128,9 +178,8 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     cls_to_become = Parameter
 
     def __new__(cls, requires_grad: bool = True, device=None, dtype=None):
-        made = Parameter.__new__(cls, None, requires_grad)
-        made._wants_grad = requires_grad
-        made._made_dtype = dtype or made.dtype
+        made = object.__new__(cls)
+        made._set_up(requires_grad, device, dtype)
         return made
 
     __hash__ = Tensor.__hash__
@@ -143,9 +192,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
     def __new__(cls, requires_grad: bool = False, device=None, dtype=None, persistent: bool = True):
         made = object.__new__(cls)
-        made._value = _creation.from_array(_creation.as_numpy([]))._value
-        made._wants_grad = False
-        made._made_dtype = dtype or made.dtype
+        made._set_up(requires_grad, device, dtype)
         made.persistent = persistent
         return made
 

@@ -194,9 +194,10 @@ class StateDictMixin:
                 f"but received {type(given)}"
             )
         if is_lazy(have):
-            if not is_lazy(given):
-                with no_grad():
-                    have.materialize(given.shape)
+            if is_lazy(given):
+                return None
+            with no_grad():
+                have.materialize(given.shape)
         elif given.shape != have.shape:
             if have.dim() == 0 and given.dim() == 1 and given.numel() == 1:
                 given = given[0]
