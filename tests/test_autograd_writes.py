@@ -318,3 +318,23 @@ def test_a_running_mean_kept_through_data_keeps_no_old_graph():
         gc.collect()
         counts.append(sum(r() is not None for r in state.retained))
     assert counts[-1] == counts[1]
+
+
+def test_the_weight_that_a_step_changed_too_early():
+    """two losses of one network, a step between their backward passes"""
+
+    def code(torch):
+        nn, said = torch.nn, []
+        for layers in ([(3, 5), (5, 2)], [(3, 5), (5, 2), (2, 1)]):
+            torch.manual_seed(0)
+            model = nn.Sequential(*[nn.Linear(i, o) for i, o in layers])
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            first, second = model(torch.ones(4, 3)).sum(), model(torch.ones(4, 3)).sum() * 2
+            first.backward()
+            optimizer.step()
+            with pytest.raises(RuntimeError) as caught:
+                second.backward()
+            said.append(str(caught.value))
+        return said
+
+    both(code)

@@ -185,10 +185,18 @@ def refuse_written(path: list[Entry], slice_, writes: list) -> None:
         return
     if slice_.needs is None:
         slice_.needs = needs(path, slice_.swept)
+    refused = None
     for write in (w for note in writes for w in ((note,) if note.__class__ is Write else note.writes())):
         need = slice_.needs.get(write.slot)
-        if need is not None and need[0].first < write.limit:
-            raise RuntimeError(_message(path, write, *need))
+        if (
+            need is not None
+            and need[0].first < write.limit
+            and (refused is None or need[0].first > refused[1][0].first)
+        ):
+            refused = write, need  # backward() comes to the last op first
+    if refused is not None:
+        write, need = refused
+        raise RuntimeError(_message(path, write, *need))
 
 
 def _message(path: list[Entry], write: Write, entry: Entry, slot: int) -> str:
@@ -204,11 +212,14 @@ def _message(path: list[Entry], write: Write, entry: Entry, slot: int) -> str:
         else:
             name = node_name(made, slot)
         by = f", which is output {max(slot - made.first, 0)} of {name.partition('Backward')[0]},"
+    shape = list(aval.shape)
+    if entry.op is not None and entry.op.name == "linear" and slot == operands(entry)[1] != operands(entry)[0]:
+        shape, by = shape[::-1], ", which is output 0 of AsStrided,"  # what it saves is the weight transposed
     tensor = write.tensor()
     now = tensor._version if tensor is not None else write.version + 1
     return (
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[torch.{aval.dtype.scalar_name}Tensor {list(aval.shape)}]{by} is at version {now}; "
+        f"[torch.{aval.dtype.scalar_name}Tensor {shape}]{by} is at version {now}; "
         f"expected version {write.version} instead. Hint: enable anomaly detection to find the operation that failed to "
         "compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
