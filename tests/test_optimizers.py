@@ -4,6 +4,7 @@ import copy
 import re
 import warnings
 
+import jax
 import numpy as np
 import pytest
 import torch
@@ -325,6 +326,25 @@ def test_a_group_steps_in_one_launch(monkeypatch):
         reasons.clear()
         optimizer.step()
     assert reasons == ["optimizer.step()"]
+
+
+@pytest.mark.parametrize(("name", "states"), [("SGD", 1), ("Adam", 2), ("Rprop", 2), ("Adadelta", 2)])
+def test_parameters_and_states_are_donated(name, states, monkeypatch):
+    """A step writes where they were: it needs no memory for a second copy of them."""
+    from funcgrad.engine import launch
+
+    ran = []
+    monkeypatch.setattr(launch, "execute", lambda p, r, go=launch.execute: ran.append(go(p, r)))
+    params = [funcgrad.nn.Parameter(funcgrad.ones(100, 100)) for _ in range(3)]
+    optimizer = getattr(funcgrad.optim, name)(params, **({"momentum": 0.9} if name == "SGD" else {}))
+    alive = []
+    for i in range(5):
+        for p in params:
+            p.grad = funcgrad.full((100, 100), float(i))
+        optimizer.step()
+        alive.append(sum(a.nbytes for a in jax.live_arrays()))
+    assert len(ran[-1].donates) == len(params) * (1 + states)
+    assert alive[-1] == alive[-2]
 
 
 # -- SparseAdam -------------------------------------------------------------------------------------------------------

@@ -192,6 +192,25 @@ def test_a_tensor_learning_rate():
     both(code)
 
 
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_schedules_of_tensors(name, shape):
+    def code(T):
+        params = [T.nn.Parameter(T.ones(1)) for _ in range(2)]
+        rates = [T.full(shape, 0.1), T.full(shape, 0.5)]
+        groups = [{"params": [p], "lr": lr} for p, lr in zip(params, rates)]
+        optimizer = T.optim.SGD(groups, momentum=0.9)
+        scheduler, seen = SCHEDULERS[name](library(T), optimizer), []
+        for _ in range(25):
+            optimizer.step()
+            scheduler.step()
+            held = [g["lr"] for g in optimizer.param_groups]
+            seen.append([[x is y for x, y in zip(held, rates)], [float(x) for x in held + scheduler.get_last_lr()]])
+        return seen
+
+    both(code)
+
+
 CALLS = [
     "S.StepLR(3, 1)", "S.LambdaLR(o, [lambda e: 1])", "S.LambdaLR(o, 3)", "S.MultiplicativeLR(o, [lambda e: 1])",
     "S.ConstantLR(o, 2.0)", "S.LinearLR(o, 0.0)", "S.LinearLR(o, 0.5, 2.0)", "S.SequentialLR(o, [], [])",
