@@ -181,6 +181,11 @@ CALLS = {
         D.Categorical(t.ones(3, dtype=t.long))
         D.Multinomial(3, t.tensor([0.5, 0.5])).support
         D.Chi2(3).df
+        D.Chi2(3).log_prob(1)
+        D.Gamma(1, 1).log_prob(1)
+        D.Gamma(1, 1).log_prob(-1)
+        D.ContinuousBernoulli(logits=t.tensor([1e38, -1e38])).log_prob(t.tensor([1.0, 0.0]))
+        D.ContinuousBernoulli(logits=t.tensor([1e38, -1e38])).probs
         D.Gamma(3, 2).concentration.dtype
         D.Bernoulli(t.tensor([1, 0]))
         D.Bernoulli(logits=0)

@@ -80,6 +80,12 @@ def test_other_bad_values_raise_at_once():
         funcgrad.distributions.Normal(0.0, -funcgrad.ones(2))
 
 
+def test_bad_values_of_parameters_raise_at_once():
+    bad = funcgrad.tensor([-1.0], requires_grad=True)
+    with pytest.raises(ValueError, match=r"Expected parameter concentration \(Tensor of shape \(1, 2\)\)"):
+        funcgrad.distributions.Beta(bad, bad)
+
+
 def test_second_derivatives_of_gamma_draws_are_refused():
     """With PyTorch's error."""
 
@@ -108,3 +114,15 @@ def test_gradients_of_draws_inside_jax_grad():
         jnp.asarray(a.detach().numpy())
     )
     np.testing.assert_allclose(gradient, a.grad.numpy(), rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_gamma_draws_of_any_shape(dtype):
+    """PyTorch's are approximations: 5e-4 at small shapes, exact at large ones."""
+    shapes = [0.1, 0.7, 1.0, 7.9, 8.1, 50.0, 1e3, 1e4, 1e6]
+    x = torch._standard_gamma(torch.tensor(shapes, dtype=getattr(torch, dtype)).expand(20, -1).contiguous())
+    a = torch.tensor(shapes, dtype=x.dtype).expand(20, -1)
+    want = torch.ops.aten._standard_gamma_grad(a, x).numpy()
+    got = funcgrad._standard_gamma_grad(*(funcgrad.from_numpy(v.contiguous().numpy()) for v in (a, x))).numpy()
+    np.testing.assert_allclose(got, want, rtol=1e-3)
+    np.testing.assert_allclose(got[:, 7:], want[:, 7:], rtol=1e-5)

@@ -1,8 +1,11 @@
 """Draws into and like tensors that are not contiguous: numbers go where PyTorch puts them, by memory order."""
 
+import secrets
+
 import numpy as np
 import pytest
 import torch
+from draw_pair import COMPLEX, FLOATS, INTEGERS, WIDE, bits
 
 import funcgrad
 
@@ -58,4 +61,43 @@ def test_numbers_go_where_pytorch_puts_them(target, n):
                 wrong.append((name, got, want))
         elif isinstance(got, str) or got[1] != want[1] or not np.allclose(got[0], want[0], rtol=1e-6):
             wrong.append(name)
+    assert not wrong
+
+
+KINDS = ("bool", *FLOATS, *COMPLEX, *INTEGERS, *WIDE, "float8_e4m3fn", "float8_e5m2")
+SOME = {
+    "plain": lambda t, n, d: t.zeros(n, dtype=d),
+    "column": lambda t, n, d: t.zeros(n, 2, dtype=d)[:, 1],
+    "transposed": lambda t, n, d: t.zeros(n // 3, 3, dtype=d).t(),
+}
+ARGUMENTS = IN_PLACE | {"uniform_": (-0.3, 1.7), "random_": ()}
+
+
+def drawn(library, method, dtype, target, n):
+    """The bits of a draw into a target, or the error, and the generator's state afterwards."""
+    x = SOME[target](library, n, getattr(library, dtype))
+    try:
+        getattr(x, method)(*ARGUMENTS[method])
+    except (RuntimeError, NotImplementedError) as e:
+        return type(e).__name__, str(e).splitlines()[0]
+    x = x.float() if dtype == "bfloat16" or dtype.startswith("float8") else x
+    return bits(x.contiguous().numpy()).tobytes(), tuple(x.shape), library.get_rng_state().numpy().tobytes()
+
+
+@pytest.mark.parametrize("method", ARGUMENTS)
+def test_every_dtype_size_and_target(method):
+    """Bit by bit, one generator for all; a million only where PyTorch has the draw."""
+    torch.manual_seed(secrets.randbits(48))
+    torch.randn(1)
+    print("seed", torch.initial_seed())
+    wrong = []
+    for dtype in KINDS:
+        for n in (0, 1, 15, 16, 17, 1000, 10**6):
+            for target in SOME if n < 10**6 else ("plain", "transposed"):
+                if n == 10**6 and dtype not in ("float32", "float64", "int64", "bfloat16"):
+                    continue
+                funcgrad.set_rng_state(funcgrad.from_numpy(torch.get_rng_state().numpy()))
+                got, want = (drawn(t, method, dtype, target, n) for t in (funcgrad, torch))
+                if got != want:
+                    wrong.append((dtype, n, target))
     assert not wrong

@@ -1,9 +1,14 @@
 """Initial weights: with the same seed each function of `nn.init` and each layer gives PyTorch's numbers."""
 
+import itertools
 import warnings
 
+import numpy as np
 import pytest
+import torch
 from module_programs import Programs, error
+
+import funcgrad
 
 case = Programs()
 
@@ -139,6 +144,61 @@ def test_layer(text):
 
     case(program)
     case.check("program")
+
+
+def resnet18(nn):
+    """The layers of ResNet-18 in the order in which torchvision makes them, and its own initialisation."""
+
+    def block(n_in, n):
+        layers = [
+            nn.Conv2d(n_in, n, 3, bias=False),
+            nn.BatchNorm2d(n),
+            nn.Conv2d(n, n, 3, bias=False),
+            nn.BatchNorm2d(n),
+        ]
+        return layers if n == n_in else [nn.Conv2d(n_in, n, 1, bias=False), nn.BatchNorm2d(n), *layers]
+
+    widths = [64, 64, 64, 128, 128, 256, 256, 512, 512]
+    blocks = [layer for a, b in itertools.pairwise(widths) for layer in block(a, b)]
+    model = nn.Sequential(nn.Conv2d(3, 64, 7, bias=False), nn.BatchNorm2d(64), *blocks, nn.Linear(512, 1000))
+    for m in model.modules():
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
+    return model
+
+
+def gpt(nn):
+    """Embeddings, encoder layers and a head, initialised as nanoGPT does."""
+    layer = nn.TransformerEncoderLayer(64, 4, 256, batch_first=True, norm_first=True)
+    model = nn.Sequential(
+        nn.Embedding(500, 64), nn.TransformerEncoder(layer, 3, enable_nested_tensor=False), nn.Linear(64, 500)
+    )
+    for m in model.modules():
+        if isinstance(m, nn.Linear | nn.Embedding):
+            nn.init.normal_(m.weight, 0.0, 0.02)
+    return model
+
+
+WHOLE = {
+    "ResNet-18": resnet18,
+    "LSTM": lambda nn: nn.Sequential(nn.Embedding(1000, 200), nn.LSTM(200, 200, 2, dropout=0.2), nn.Linear(200, 1000)),
+    "Transformer": lambda nn: nn.Transformer(128, 4, 2, 2, 512, batch_first=True),
+    "GPT": gpt,
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_models(name):
+    """Every weight bit by bit, and the generator's state afterwards."""
+    made, states = [], []
+    for library in (funcgrad, torch):
+        library.manual_seed(5)
+        made.append({k: v.numpy() for k, v in WHOLE[name](library.nn).state_dict().items()})
+        states.append(library.get_rng_state().numpy())
+    ours, theirs = made
+    assert list(ours) == list(theirs)
+    assert [k for k in ours if not np.array_equal(ours[k], theirs[k])] == []
+    np.testing.assert_array_equal(*states)
 
 
 @pytest.mark.parametrize("name", [n for n in case if n != "program"])
