@@ -108,7 +108,7 @@ def assert_close(got, want, rtol, atol=0.0):
 
 KINDS = ["parabola", "rosenbrock", "mlp"]
 # How far apart a step's last digit may drive two runs: the matrix products and roots of both libraries differ there.
-LOOSE = {"Muon": 0.05, "Adadelta": 1e-5, "Rprop": 1e-5, "LBFGS": 1e-4}
+LOOSE = {"Muon": 0.05, "LBFGS": 1e-4}
 RATES = {"Rprop": 1e-3, "Adadelta": 1.0, "LBFGS": 0.1, "SGD": 1e-3}
 
 
@@ -139,8 +139,8 @@ def test_a_thousand_steps(name, full):
     if name == "LBFGS" or (not full and name not in ("SGD", "Adam")):
         pytest.skip("run with --full")
     # Near the optimum these jump to and fro: in float32, or with larger steps, the last digits decide where.
-    dtype = "float64" if name in ("RMSprop", "Rprop", "Adafactor", "Adadelta", "NAdam") else "float32"
-    _case(name, "mlp", dtype, 1000, 0.5 if name == "Muon" else 1e-4, {"NAdam": 2e-3, "Adadelta": 0.1}.get(name))
+    dtype = "float64" if name in ("RMSprop", "Rprop", "Adafactor", "Muon") else "float32"
+    _case(name, "mlp", dtype, 1000, 1e-4, {"NAdam": 2e-3, "Adadelta": 0.1}.get(name))
 
 
 # -- OptimizerInfo ----------------------------------------------------------------------------------------------------
