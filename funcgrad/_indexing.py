@@ -173,7 +173,7 @@ def setitem(self: Tensor, index, value) -> None:
     else:
         operands = tuple(from_array(np.array(o)) if isinstance(o, np.ndarray) else o for o in operands)
     if self._known().aval.strides is not None:
-        _check_part(self, layout)
+        _check_part(self, layout, one_value=not shape)
     write(self, record(_SET, (self, value, layout, *operands)), filling=True)
 
 
@@ -192,8 +192,10 @@ def _assigned(value, target: Tensor):
     raise TypeError(f"can't assign a {module}{kind.__name__} to a torch.{target.dtype.scalar_name}Tensor")
 
 
-def _check_part(self: Tensor, layout: tuple) -> None:
-    """PyTorch's error for writing to a part that repeats elements."""
+def _check_part(self: Tensor, layout: tuple, one_value: bool) -> None:
+    """PyTorch's error for writing to a part that repeats elements; its warning where tensors say where a number goes."""
+    if one_value and not _is_basic(layout) and _geometry.is_expanded(self, "index_put"):
+        return
     place = whole(self)
     if _is_basic(layout):
         place = strides.derive("getitem", place, layout, *[0] * len(layout))

@@ -1,5 +1,7 @@
 """Strides, offsets, addresses and storages answer as PyTorch's."""
 
+import warnings
+
 import numpy as np
 import pytest
 from parity import both
@@ -198,3 +200,23 @@ def test_random_chains_of_ops_have_pytorchs_strides():
             return [*out, x]
 
         both(code)
+
+
+def test_numbers_written_where_tensors_say_into_expanded_tensors():
+    """PyTorch only warns of these; a slice of repeated elements is refused."""
+
+    def code(t):
+        def write(index):
+            x = t.zeros(()).expand(2)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    x[index(x)] = 3.0
+                except RuntimeError as e:
+                    return str(e)
+            return x
+
+        indices = (lambda x: x == 0, lambda x: x != 0, lambda x: t.tensor([0]), lambda x: [0, 1], lambda x: slice(None))
+        return [write(i) for i in indices]
+
+    both(code)
