@@ -641,6 +641,20 @@ def writes_without_gradients(t):
     return y, x.grad
 
 
-@pytest.mark.parametrize("code", [a_function_seen_again_after_a_launch, writes_without_gradients])
+def two_graphs_launched_together(t):
+    x, y = leaf(t), leaf(t)
+    doubled = x * 2
+    bool(t.ones(1))  # `doubled` is launched first
+    total, product = doubled.sum(0), y * 3
+    total.item(), product.sum().item()
+    product.backward(t.ones(3))
+    total.backward()
+    return x.grad, y.grad
+
+
+MORE = [a_function_seen_again_after_a_launch, writes_without_gradients, two_graphs_launched_together]
+
+
+@pytest.mark.parametrize("code", MORE)
 def test_more(code):
     both(code)

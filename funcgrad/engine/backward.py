@@ -183,12 +183,12 @@ class Sweep:
                 self._arrive(edge if isinstance(edge, Leaf) else (edge.program, edge.slot), cotangent)
 
     def _release(self, program: Program) -> None:
-        """Give up what a launched program saved, once all of it was used."""
+        """Give up what a launched program saved, once all of it was used; another graph may lead through a sum in it."""
         executable = program.executable
         if executable is None or self.retain or program.pins:  # a backward() around this one has yet to come through
             return
-        saving = [p for p in executable.retains if executable.path[p].op.saves]
-        if saving and program.freed.issuperset(saving):
+        saves = any(executable.path[p].op.saves for p in executable.retains)
+        if saves and program.freed.issuperset(executable.retains):
             program.residuals = program.executable = program.arrays = program.seen = program.places = None
 
     def _at_node(self, program, seam: Seam, flowing: dict) -> None:

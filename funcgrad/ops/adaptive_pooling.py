@@ -273,12 +273,20 @@ def _fractional_sizes(name: str, ndim: int, input: Array, output_size, output_ra
     if output_size is None and output_ratio is None:
         raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
     if output_size is None:
-        if len(output_ratio) > ndim:
+        if ndim == 3 and not isinstance(output_ratio, list | tuple):
+            output_ratio = (output_ratio,) * ndim
+        if ndim == 2 and len(output_ratio) > ndim:
             raise ValueError(f"{name} requires output_ratio to either be a single Int or tuple of Ints.")
         return tuple(int(n * ratio) for n, ratio in zip(input.shape[-ndim:], output_ratio))
-    return _pool_arguments.integers(
-        output_size, ndim, f"{name}: output_size must either be a single Int or tuple of Ints"
-    )
+    return _fractional_integers(name, ndim, "output_size", output_size)
+
+
+def _fractional_integers(name: str, ndim: int, argument: str, value) -> tuple[int, ...]:
+    """An integer or exactly `ndim` of them: unlike other pools these take no sequence of one."""
+    if isinstance(value, list | tuple) and len(value) != ndim:
+        several = "Ints" if ndim == 2 else "three Ints"
+        raise RuntimeError(f"{name}: {argument} must either be a single Int or tuple of {several}")
+    return _pool_arguments.integers(value, ndim, "")
 
 
 def _fractional(name: str, ndim: int, input: Array, kernel_size, sizes, return_indices: bool, samples: Array | None):
@@ -287,9 +295,7 @@ def _fractional(name: str, ndim: int, input: Array, kernel_size, sizes, return_i
         raise IndexError(
             f"Dimension out of range (expected to be in range of [-{bound}, {bound - 1}], but got {-ndim - 1})"
         )
-    kernel = _pool_arguments.integers(
-        kernel_size, ndim, f"{name}: kernel_size must either be a single Int or tuple of Ints"
-    )
+    kernel = _fractional_integers(name, ndim, "kernel_size", kernel_size)
     if samples is None:
         raise TypeError(f"{name}(): the array function needs _random_samples, uniform in [0, 1): [N, C, {ndim}]")
     if samples.dtype != input.dtype:
