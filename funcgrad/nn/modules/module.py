@@ -30,7 +30,9 @@ from funcgrad.nn.modules._hooks import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
+from funcgrad.nn.modules._state_dict import _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX
 from funcgrad.nn.modules._state_dict import StateDictMixin
+from funcgrad.nn.modules._state_dict import _IncompatibleKeys as _IncompatibleKeys
 from funcgrad.nn.modules._tree import TreeMixin
 from funcgrad.nn.parameter import Buffer, Parameter, is_lazy
 
