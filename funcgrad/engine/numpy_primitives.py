@@ -183,6 +183,7 @@ _PLAIN = {
     "cosh": np.cosh, "div": _quotient, "eq": np.equal, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "floor": np.floor,
     "ge": np.greater_equal, "gt": np.greater, "imag": np.imag, "is_finite": np.isfinite, "le": np.less_equal, "log": np.log,
     "log1p": np.log1p, "logistic": lambda x: np.reciprocal(1 + np.exp(-x)), "lt": np.less, "max": np.maximum,
+    "one_minus_square": lambda x: 1 - np.square(x),
     "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "neg": np.negative, "nextafter": np.nextafter,
     "not": np.invert, "or": np.bitwise_or, "population_count": _bits, "pow": np.power, "real": np.real, "rem": _remainder,
     "rsqrt": lambda x: np.reciprocal(np.sqrt(x)), "sign": np.sign, "shift_left": np.left_shift,

@@ -210,7 +210,11 @@ def _while(cond_jaxpr, body_jaxpr, cond_nconsts, body_nconsts, **_):
     return function
 
 
-def _scan(jaxpr, length, reverse, num_consts, num_carry, **_):
+def _scan(jaxpr, length, reverse, num_consts=None, num_carry=None, ft_in=None, ft_out=None, **_):
+    if ft_in is not None:  # JAX 0.12 tells trees: constants, carried values and rows; carried values and rows
+        num_consts, num_carry, num_rows = (len(tree) for tree in ft_in.unpack())
+        if num_consts + num_carry + num_rows != len(jaxpr.jaxpr.invars) or len(ft_out) != len(jaxpr.jaxpr.outvars):
+            raise Beyond("scan")
     body = Steps(jaxpr)
     stacked = [v.aval for v in jaxpr.jaxpr.outvars[num_carry:]]
 

@@ -109,7 +109,8 @@ def _times(factor: float) -> Callable:
 _float = float_function(__name__)
 acos = _float("acos", _trigonometry.acos, "acos_vml_cpu", "Inverse cosine, ``arccos(input)``, in radians.",
               "torch.acos(torch.tensor([0.0, 1.0])) -> tensor([1.5708, 0.0000])")  # fmt: skip
-acosh = _float("acosh", lax.acosh, "acosh_cpu", "Inverse hyperbolic cosine, ``arccosh(input)``; NaN below 1.",
+acosh = _float("acosh", derivatives(lambda _, x: lax.rsqrt(x * x - 1))(lax.acosh), "acosh_cpu",
+               "Inverse hyperbolic cosine, ``arccosh(input)``; NaN below 1.",
                "torch.acosh(torch.tensor([1.0, 2.0])) -> tensor([0.0000, 1.3170])")  # fmt: skip
 asin = _float("asin", _trigonometry.asin, "asin_vml_cpu", "Inverse sine, ``arcsin(input)``, in radians.",
               "torch.asin(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 1.5708])")  # fmt: skip
@@ -281,7 +282,7 @@ def frexp(input: Array):
     exponent = jnp.frexp(cast(input, _dtypes.float32) if d.itemsize == 2 else input)[1]
 
     @in_float32
-    @derivatives(lambda mantissa, x: _exp2_real(-exponent.astype(x.dtype)))
+    @derivatives(lambda mantissa, x: _exp2_real(-jnp.frexp(x)[1].astype(x.dtype)))
     def mantissa(x):
         return jnp.frexp(x)[0]
 
