@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 
+from funcgrad._draws import bernoulli_algorithm as bernoulli_algorithm
 from funcgrad._generator import ALGORITHM, Generator
 from funcgrad._generator import default_generator as default_generator
 from funcgrad._tensor import Tensor

@@ -83,13 +83,13 @@ def test_dtypes_without_a_draw(draw):
 
 
 def test_bernoulli_algorithm():
-    assert _draws.bernoulli_algorithm() == "mt19937"
-    assert _draws.bernoulli_algorithm("auto") == _draws.bernoulli_algorithm("mt19937") == "mt19937"
+    assert funcgrad.random.bernoulli_algorithm() == "mt19937"
+    assert funcgrad.random.bernoulli_algorithm("auto") == funcgrad.random.bernoulli_algorithm("mt19937") == "mt19937"
     with pytest.raises(NotImplementedError, match="not supported by funcgrad"):
-        _draws.bernoulli_algorithm("mkl")
+        funcgrad.random.bernoulli_algorithm("mkl")
     with pytest.raises(ValueError, match="expects one of auto, mt19937, mkl, but got 'intel'"):
-        _draws.bernoulli_algorithm("intel")
-    _draws.bernoulli_algorithm("auto")
+        funcgrad.random.bernoulli_algorithm("intel")
+    funcgrad.random.bernoulli_algorithm("auto")
 
 
 SIZES = """torch.rand(2.0); torch.randn((3, 2.0)); torch.rand(True); torch.zeros((2, 3.0)); torch.ones([2.0])
