@@ -8,17 +8,21 @@ from math import inf as inf
 from math import nan as nan
 from math import pi as pi
 
-from funcgrad import _convert, _creation, _dtypes, _indexing, _methods, _operators, _random
+from funcgrad import _dtypes, _operators, _random
 from funcgrad import autograd as autograd
 from funcgrad import random as random
 from funcgrad._compile import compile as compile
-from funcgrad._creation import as_tensor as as_tensor
-from funcgrad._creation import asarray as asarray
-from funcgrad._creation import tensor as tensor
 from funcgrad._device import device as device
 from funcgrad._dtypes import default_dtype as get_default_dtype  # noqa: F401
 from funcgrad._dtypes import dtype as dtype
 from funcgrad._dtypes import promote_types as promote_types
+from funcgrad._facade import _convert, _creation, _indexing, _methods
+from funcgrad._facade._creation import as_tensor as as_tensor
+from funcgrad._facade._creation import asarray as asarray
+from funcgrad._facade._creation import tensor as tensor
+from funcgrad._facade._host_memory import from_numpy as from_numpy
+from funcgrad._facade._interop import from_jax as from_jax
+from funcgrad._facade._interop import to_jax as to_jax
 from funcgrad._formats import channels_last as channels_last
 from funcgrad._formats import channels_last_3d as channels_last_3d
 from funcgrad._formats import contiguous_format as contiguous_format
@@ -30,11 +34,8 @@ from funcgrad._formats import sparse_csr as sparse_csr
 from funcgrad._formats import strided as strided
 from funcgrad._generator import Generator as Generator
 from funcgrad._generator import default_generator as default_generator
-from funcgrad._host_memory import from_numpy as from_numpy
 from funcgrad._info import finfo as finfo
 from funcgrad._info import iinfo as iinfo
-from funcgrad._interop import from_jax as from_jax
-from funcgrad._interop import to_jax as to_jax
 from funcgrad._settings import set_default_dtype as set_default_dtype
 from funcgrad._size import Size as Size
 from funcgrad._tensor import Tensor as Tensor
@@ -62,7 +63,7 @@ _here.update({d.name: d for d in _dtypes.ALL} | _dtypes.ALIASES)
 _here.update(_operators.NAMESPACES["f"] | _creation.install() | _methods.install() | _random.install())
 
 from funcgrad import _C as _C  # noqa: E402
-from funcgrad import _autocast, _foreach, _legacy_types, _plain_names, _rare_methods, _settings, _torch_functions  # noqa: E402
+from funcgrad import _settings, _torch_functions  # noqa: E402
 from funcgrad import amp as amp  # noqa: E402
 from funcgrad import backends as backends  # noqa: E402
 from funcgrad import cpu as cpu  # noqa: E402
@@ -79,6 +80,7 @@ from funcgrad import special as special  # noqa: E402
 from funcgrad import storage as storage  # noqa: E402
 from funcgrad import utils as utils  # noqa: E402
 from funcgrad import version as version  # noqa: E402
+from funcgrad._facade import _autocast, _foreach, _legacy_types, _plain_names, _rare_methods  # noqa: E402
 from funcgrad._import_hook import install as install  # noqa: E402
 from funcgrad._import_hook import uninstall as uninstall  # noqa: E402
 from funcgrad._malloc import keep_freed_memory as keep_freed_memory  # noqa: E402

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 
-from funcgrad import _views
+from funcgrad._facade import _views
 from funcgrad._tensor import DETACH, Tensor, wrap
 from funcgrad.engine import launch as _launch
 from funcgrad.engine.capture import Capture, Recording, Refused

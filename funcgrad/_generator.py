@@ -12,9 +12,10 @@ import jax
 import numpy as np
 from jax.experimental import io_callback
 
-from funcgrad import _device, _mt19937
-from funcgrad._creation import from_array
-from funcgrad._mt19937 import Engine
+from funcgrad import _device
+from funcgrad._draws import _mt19937
+from funcgrad._draws._mt19937 import Engine
+from funcgrad._facade._creation import from_array
 from funcgrad._tensor import Tensor, wrap
 from funcgrad._threefry import Threefry
 from funcgrad.engine.launch import read

@@ -11,8 +11,9 @@ import functools
 import jax
 import numpy as np
 
-from funcgrad import _dtypes, _geometry, _out_dtypes, _views, ops
+from funcgrad import _dtypes, ops
 from funcgrad import _operator_table as table
+from funcgrad._facade import _geometry, _out_dtypes, _views
 from funcgrad._tensor import Tensor
 from funcgrad.engine import numbers
 from funcgrad.engine.record import Override, record, restrided
@@ -185,7 +186,7 @@ def _or_itself(plain, unchanged):
 
 def eager_form(op: Op, path: str):
     """For results whose shape depends on values: the operands are computed first, the op runs on their arrays."""
-    from funcgrad._dynamic import run_now
+    from funcgrad._facade._dynamic import run_now
 
     def form(*args, **kwargs):
         if kwargs and "out" in kwargs:
@@ -198,7 +199,7 @@ def eager_form(op: Op, path: str):
 
 def value_form(op: Op, path: str):
     """For results whose shape depends on some arguments' values, which are fetched first."""
-    from funcgrad._dynamic import rewritten
+    from funcgrad._facade._dynamic import rewritten
 
     plain = view_form(op, path) if getattr(op.function, "is_view", False) else None
 
@@ -216,7 +217,7 @@ def value_form(op: Op, path: str):
 
 def checked_form(op: Op, path: str):
     """For functions that raise for some values: see `_checked`."""
-    from funcgrad._checked import run_checked
+    from funcgrad._facade._checked import run_checked
 
     plain = function_form(op, path)
 
@@ -236,7 +237,7 @@ def checked_form(op: Op, path: str):
 
 def inplace_form(op: Op, path: str):
     """``Tensor.x_(...)``."""
-    from funcgrad._dynamic import rewritten
+    from funcgrad._facade._dynamic import rewritten
 
     by_value, exact = hasattr(op.function, "value_arguments"), op.name in ("float_power", "abs", "absolute")
     reads, places = _geometry.READS.get(op.name), op.name in _geometry.PLACES
@@ -317,7 +318,7 @@ def check_writable(tensor: Tensor, through_view: bool = False) -> None:
 
 def _into(form, op: Op, args, kwargs):
     """``out=``: compute, then write into the given tensor(s)."""
-    from funcgrad._out import into
+    from funcgrad._facade._out import into
 
     out = kwargs.pop("out")
     if op.name in _out_dtypes.COMPUTES_IN and isinstance(out, Tensor) and kwargs.get("dtype") is None:
@@ -331,7 +332,7 @@ def _into(form, op: Op, args, kwargs):
 
 def overridden(form, args, kwargs):
     """Some operand is not a plain tensor: a NumPy or JAX array, or a class with ``__torch_function__``."""
-    from funcgrad._overrides import redirect
+    from funcgrad._facade._overrides import redirect
 
     return redirect(form, args, kwargs)
 

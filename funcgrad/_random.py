@@ -10,8 +10,9 @@ import operator
 
 import numpy as np
 
-from funcgrad import _device, _draws, _dtypes, _formats, _gamma_draws, _operators, _storage
+from funcgrad import _device, _draws, _dtypes, _formats, _gamma_draws, _operators
 from funcgrad._errors import broadcast_shapes
+from funcgrad._facade import _storage
 from funcgrad._generator import at_hand, drawn, drawn_from
 from funcgrad._operators import check_writable, write
 from funcgrad._tensor import Tensor, wrap
@@ -31,7 +32,7 @@ def _bound(name: str, argument: str, n) -> int:
 
 def _finish(tensor: Tensor, requires_grad: bool, out) -> Tensor:
     if out is not None:
-        from funcgrad._out import into
+        from funcgrad._facade._out import into
 
         return into(_operators.op("zeros"), tensor, out)
     return tensor.requires_grad_() if requires_grad else tensor

@@ -52,7 +52,7 @@ def set_default_device(device) -> None:
 
 def set_default_tensor_type(t) -> None:
     """Deprecated: set the default dtype by a tensor type."""
-    from funcgrad._convert import _by_type_name
+    from funcgrad._facade._convert import _by_type_name
 
     warn_once(
         "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "

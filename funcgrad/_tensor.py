@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from funcgrad import _device, _dtypes, _formats, _views
+from funcgrad import _device, _dtypes, _formats
+from funcgrad._facade import _views
 from funcgrad._size import Size
 from funcgrad._warnings import warn_once
 from funcgrad.engine.launch import read
@@ -53,7 +54,7 @@ class Tensor(Handle):
     __array_priority__ = 1000
 
     def __new__(cls, *args, **kwargs):
-        from funcgrad._creation import legacy_tensor
+        from funcgrad._facade._creation import legacy_tensor
 
         made = legacy_tensor(*args, **kwargs)
         if cls is Tensor:
@@ -380,7 +381,7 @@ class Tensor(Handle):
             )
         if id(self) in memo:
             return memo[id(self)]
-        from funcgrad._storage import copy_memory
+        from funcgrad._facade._storage import copy_memory
 
         copy = memo[id(self)] = object.__new__(type(self))
         copy_memory(self, copy, memo)
@@ -431,7 +432,7 @@ class Tensor(Handle):
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
-        from funcgrad._overrides import run_plain
+        from funcgrad._facade._overrides import run_plain
 
         return run_plain(cls, func, args, kwargs or {})
 
@@ -506,7 +507,7 @@ def _lower_name(dtype: _dtypes.dtype) -> str:
 
 
 def _rebuild(cls, array: np.ndarray, dtype, requires_grad: bool) -> Tensor:
-    from funcgrad._creation import from_array
+    from funcgrad._facade._creation import from_array
 
     made = from_array(array)
     tensor = object.__new__(cls)

@@ -12,7 +12,7 @@ import threading
 import numpy as np
 
 from funcgrad import _device
-from funcgrad._mt19937 import Engine
+from funcgrad._draws._mt19937 import Engine
 from funcgrad.engine.record import record
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op

@@ -10,9 +10,9 @@ import functools
 
 from funcgrad import _operators
 from funcgrad._errors import unsupported
-from funcgrad._overrides import handle_torch_function as handle_torch_function
-from funcgrad._overrides import has_torch_function as has_torch_function
-from funcgrad._overrides import is_tensor_like as is_tensor_like
+from funcgrad._facade._overrides import handle_torch_function as handle_torch_function
+from funcgrad._facade._overrides import has_torch_function as has_torch_function
+from funcgrad._facade._overrides import is_tensor_like as is_tensor_like
 from funcgrad._tensor import Tensor
 
 __all__ = [

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from funcgrad import _dtypes
-from funcgrad._creation import from_array
 from funcgrad._draws import integers, sobol
+from funcgrad._draws._mt19937 import Engine
+from funcgrad._facade._creation import from_array
 from funcgrad._generator import default_generator
-from funcgrad._mt19937 import Engine
 
 
 class SobolEngine:

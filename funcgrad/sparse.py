@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import sparse as _jax_sparse
 
-from funcgrad import _creation, _dtypes, _formats, _legacy_types, _operators
+from funcgrad import _dtypes, _formats, _operators
 from funcgrad._errors import refusing, unsupported
+from funcgrad._facade import _creation, _legacy_types
 from funcgrad._tensor import Tensor
 from funcgrad.engine.values import Value, aval_of
 

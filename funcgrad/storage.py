@@ -6,8 +6,9 @@ import warnings
 
 import numpy as np
 
-from funcgrad import _creation, _dtypes, _storage
+from funcgrad import _dtypes
 from funcgrad._errors import unsupported
+from funcgrad._facade import _creation, _storage
 from funcgrad._tensor import Tensor
 
 __all__ = ["TypedStorage", "UntypedStorage"]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from funcgrad import _dtypes
-from funcgrad._mt19937 import Engine
+from funcgrad._draws._mt19937 import Engine
 
 FLOATS = ("float32", "float64", "bfloat16", "float16")
 COMPLEX = ("complex64", "complex128")

@@ -13,7 +13,8 @@ from parity import both, outcome
 from torch.testing._internal.common_methods_invocations import op_db
 
 import funcgrad
-from funcgrad import _autocast, _autocast_table, _operators
+from funcgrad import _operators
+from funcgrad._facade import _autocast, _autocast_table
 from funcgrad.engine import launch as engine
 from funcgrad.engine.record import record
 

@@ -7,7 +7,7 @@ from test_draws import IN_PLACE
 
 import funcgrad
 from funcgrad import _draws
-from funcgrad._mt19937 import Engine
+from funcgrad._draws._mt19937 import Engine
 
 F3, N3 = torch.zeros(3), np.zeros(3, "f4")
 A3 = (3,), "float32"

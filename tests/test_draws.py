@@ -16,9 +16,9 @@ from draw_pair import COMPLEX, FLOATS, INTEGERS, SIZES, WIDE, Pair, to_array
 
 import funcgrad
 from funcgrad import _draws
-from funcgrad._cpu_program import CpuProgram
+from funcgrad._draws._cpu_program import CpuProgram
+from funcgrad._draws._mt19937 import Engine
 from funcgrad._draws._stream import CHUNK
-from funcgrad._mt19937 import Engine
 
 
 @pytest.fixture

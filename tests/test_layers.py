@@ -9,13 +9,11 @@ LAYERS = [
      "utils.hooks", "utils._pytree", "_absent", "futures"),
     ("ops",),
     ("engine",),
-    ("_cpu_program", "_mt19937_blocks", "_mt19937", "_draws"),
+    ("_draws",),
     (
-        "_tensor", "_views", "_geometry", "_storage", "_host_memory", "storage", "_rare_methods", "_plain_names", "_operators",
-        "_operator_table", "_out", "_overrides", "_dynamic", "_creation", "_convert", "_methods", "_indexing",
-        "_tensor_str", "_interop", "_threefry", "_generator", "_gamma_draws", "_random", "random", "autograd",
-        "_compile", "quasirandom", "linalg", "fft", "special", "signal", "_settings", "_legacy_types", "_autocast",
-        "_autocast_table", "_checked", "_foreach", "_out_dtypes", "_utils",
+        "_tensor", "_facade", "_operators", "_operator_table", "_tensor_str", "_threefry", "_generator", "_gamma_draws",
+        "_random", "_compile", "_settings", "_utils", "storage", "random", "autograd", "quasirandom", "linalg", "fft",
+        "special", "signal",
     ),
     ("nn", "_C", "_dynamo", "amp", "_torch_functions", "masked"),
     (

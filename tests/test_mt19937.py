@@ -6,7 +6,7 @@ import torch
 from draw_pair import Pair
 
 from funcgrad import _draws
-from funcgrad._mt19937 import Engine
+from funcgrad._draws._mt19937 import Engine
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def test_inside_jit_the_shape_is_shown():
     seen = []
 
     def step(x):
-        seen.append(repr(funcgrad._creation.from_array(x)))
+        seen.append(repr(funcgrad._facade._creation.from_array(x)))
         return x
 
     jax.jit(step)(np.ones((2, 3), np.float32))

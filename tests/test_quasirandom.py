@@ -6,8 +6,7 @@ import torch
 from draw_pair import Pair
 
 import funcgrad
-from funcgrad import _mt19937
-from funcgrad._draws import sobol
+from funcgrad._draws import _mt19937, sobol
 from funcgrad.quasirandom import SobolEngine
 
 

@@ -84,7 +84,7 @@ def mine(x, memo=None):
     if isinstance(x, torch.Tensor):
         array = x.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
         array = array.view(getattr(funcgrad, str(x.dtype)[6:]).numpy).reshape(x.shape)
-        return memo.setdefault(id(x), funcgrad._creation.from_array(array).requires_grad_(x.requires_grad))
+        return memo.setdefault(id(x), funcgrad._facade._creation.from_array(array).requires_grad_(x.requires_grad))
     if isinstance(x, torch.Size):
         return funcgrad.Size(x)
     if isinstance(x, torch.dtype):

@@ -51,7 +51,7 @@ def test_indices_must_be_long():
 
 def test_warns_once_a_form():
     import funcgrad
-    from funcgrad import _legacy_types
+    from funcgrad._facade import _legacy_types
 
     _legacy_types._warned.clear()
     with warnings.catch_warnings(record=True) as caught:

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from funcgrad import _creation, _device
+from funcgrad import _device
+from funcgrad._facade import _creation
 from funcgrad._size import Size as Size
 from funcgrad._tensor import _OWN, Tensor
 from funcgrad.nn.parameter import Buffer, Parameter

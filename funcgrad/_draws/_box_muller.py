@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from . import _bulk, _libm, _stream
+from funcgrad._draws import _bulk, _libm, _stream
 
 f4, f8, i4, u4 = np.float32, np.float64, np.int32, np.uint32
 

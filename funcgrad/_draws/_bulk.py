@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .._cpu_program import CpuProgram
-from .._mt19937 import Engine
-from .._mt19937_blocks import BLOCK, RUN, blocks
-from ._stream import CHUNK
+from funcgrad._draws._cpu_program import CpuProgram
+from funcgrad._draws._mt19937 import Engine
+from funcgrad._draws._mt19937_blocks import BLOCK, RUN, blocks
+from funcgrad._draws._stream import CHUNK
 
 GROUP = 32  # words that every transform can take together: sixteen elements of two words
 LEAST = CHUNK // 8  # words that a run is worth

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from .. import _dtypes
-from .._dtypes import COMPLEX, FLOATING
+from funcgrad import _dtypes
+from funcgrad._dtypes import COMPLEX, FLOATING
 
 f4, f8, u4, u8 = np.float32, np.float64, np.uint32, np.uint64
 CHUNK = 624 * 104  # elements handled at a time, so that temporaries stay in the cache: whole blocks of the generator

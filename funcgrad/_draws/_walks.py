@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .._cpu_program import CpuProgram
+from funcgrad._draws._cpu_program import CpuProgram
 
 ELEMENTS, UNIFORMS = 4096, 1 << 14  # at most, in one run
 LEAST = 256  # elements that a run is worth

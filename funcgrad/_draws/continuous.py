@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from .. import _dtypes
-from . import _libm, _stream
+from funcgrad import _dtypes
+from funcgrad._draws import _libm, _stream
 
 
 @_stream.draw

@@ -9,13 +9,13 @@ import math
 
 import numpy as np
 
-from .. import _dtypes
-from .._dtypes import BOOL, COMPLEX, FLOATING
-from .._errors import unsupported
-from . import _bulk, _stream
-from ._selection import largest
-from ._stream import f4, f8, u8
-from .continuous import exponential
+from funcgrad import _dtypes
+from funcgrad._draws import _bulk, _stream
+from funcgrad._draws._selection import largest
+from funcgrad._draws._stream import f4, f8, u8
+from funcgrad._draws.continuous import exponential
+from funcgrad._dtypes import BOOL, COMPLEX, FLOATING
+from funcgrad._errors import unsupported
 
 _ALGORITHMS = ("auto", "mt19937", "mkl")
 _algorithm = "auto"

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .. import _dtypes
-from .._cpu_program import CpuProgram
-from .._dtypes import BOOL, COMPLEX, FLOATING
-from . import _bulk, _stream
-from ._stream import u8
+from funcgrad import _dtypes
+from funcgrad._draws import _bulk, _stream
+from funcgrad._draws._cpu_program import CpuProgram
+from funcgrad._draws._stream import u8
+from funcgrad._dtypes import BOOL, COMPLEX, FLOATING
 
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 LONG_RANGE = 1 << 28  # from this range on, 64-bit draws keep the remainder's bias small

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import _dtypes
-from . import _stream
-from ._stream import f4, f8
-from .discrete import bernoulli
+from funcgrad import _dtypes
+from funcgrad._draws import _stream
+from funcgrad._draws._stream import f4, f8
+from funcgrad._draws.discrete import bernoulli
 
 
 def dropout_mask(engine, shape, p: float) -> np.ndarray:

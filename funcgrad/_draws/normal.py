@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from .. import _dtypes
-from . import _box_muller, _libm, _stream
-from ._stream import f4, f8
+from funcgrad import _dtypes
+from funcgrad._draws import _box_muller, _libm, _stream
+from funcgrad._draws._stream import f4, f8
 
 VECTOR = 16  # elements of a contiguous target from which PyTorch fills by blocks
 

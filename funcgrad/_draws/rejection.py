@@ -15,9 +15,9 @@ import math
 
 import numpy as np
 
-from .. import _dtypes
-from . import _libm, _stream, _walks
-from ._stream import f4, f8
+from funcgrad import _dtypes
+from funcgrad._draws import _libm, _stream, _walks
+from funcgrad._draws._stream import f4, f8
 
 _TINY = float(np.finfo(f8).tiny)
 

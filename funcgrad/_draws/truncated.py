@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .normal import normal
-from .uniform import uniform
+from funcgrad._draws.normal import normal
+from funcgrad._draws.uniform import uniform
 
 
 def truncated_normal(engine, shape, dtype, mean: float, std: float, a: float, b: float) -> np.ndarray:

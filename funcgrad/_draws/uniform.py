@@ -10,10 +10,10 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 
-from .. import _dtypes
-from . import _bulk, _libm, _stream
-from ._box_muller import fused
-from ._stream import f4, f8
+from funcgrad import _dtypes
+from funcgrad._draws import _bulk, _libm, _stream
+from funcgrad._draws._box_muller import fused
+from funcgrad._draws._stream import f4, f8
 
 
 @_stream.draw

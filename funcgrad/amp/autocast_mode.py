@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from funcgrad import _autocast as modes
 from funcgrad import _device, _dtypes
-from funcgrad._autocast import is_autocast_available as is_autocast_available
+from funcgrad._facade import _autocast as modes
+from funcgrad._facade._autocast import is_autocast_available as is_autocast_available
 from funcgrad._tensor import Tensor
 
 __all__ = ["autocast", "autocast_decorator", "custom_bwd", "custom_fwd", "is_autocast_available"]

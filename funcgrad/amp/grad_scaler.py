@@ -10,7 +10,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from funcgrad import _creation, _device, _dtypes, _views
+from funcgrad import _device, _dtypes
+from funcgrad._facade import _creation, _views
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.autograd.grad_mode import no_grad
 from funcgrad.engine.record import record

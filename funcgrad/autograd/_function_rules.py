@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 
 from funcgrad import _dtypes, _operators
-from funcgrad._interop import from_jax
+from funcgrad._facade._interop import from_jax
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.autograd import _levels
 from funcgrad.autograd._vmap import vmap

@@ -12,7 +12,8 @@ import inspect
 import threading
 from collections.abc import Callable
 
-from funcgrad import _autocast, _operators, _views
+from funcgrad import _operators
+from funcgrad._facade import _autocast, _views
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine import saved
 from funcgrad.engine.backward import SECOND_TIME, Seam, rerecord

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from funcgrad import _dtypes
-from funcgrad._creation import from_array
+from funcgrad._facade._creation import from_array
 from funcgrad._tensor import Tensor
 from funcgrad.autograd._backward import grad
 

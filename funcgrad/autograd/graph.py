@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from funcgrad import _views
+from funcgrad._facade import _views
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.autograd import _saved
 from funcgrad.engine import saved

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from funcgrad import _creation, _errors, _gamma_draws, _info, _methods, _operators, _random
+from funcgrad import _errors, _gamma_draws, _info, _operators, _random
+from funcgrad._facade import _creation, _methods
 from funcgrad._size import Size as Size
 from funcgrad._tensor import Tensor as Tensor
 from funcgrad.autograd import grad as grad

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from funcgrad import _operators
-from funcgrad._creation import from_array
+from funcgrad._facade._creation import from_array
 from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state
 from funcgrad.engine.structure import Op

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from funcgrad import _dtypes
-from funcgrad._creation import from_array
+from funcgrad._facade._creation import from_array
 from funcgrad.distributions import _torch as torch
 from funcgrad.distributions._validation import decide
 

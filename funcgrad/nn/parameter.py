@@ -5,7 +5,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.
 
 from __future__ import annotations
 
-from funcgrad import _creation, _views
+from funcgrad._facade import _creation, _views
 from funcgrad._tensor import DETACH, Tensor
 from funcgrad.engine.record import as_leaf, detached
 from funcgrad.engine.values import Leaf

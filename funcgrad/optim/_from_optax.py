@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from funcgrad._interop import to_jax
+from funcgrad._facade._interop import to_jax
 from funcgrad._tensor import Tensor
 from funcgrad.ops._number import Number, as_array, is_number
 from funcgrad.optim._recorded_step import RecordedOptimizer

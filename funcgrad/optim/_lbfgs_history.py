@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from funcgrad import _creation, _operators
+from funcgrad import _operators
+from funcgrad._facade import _creation
 from funcgrad._operators import apply
 from funcgrad._tensor import Tensor
 from funcgrad.engine.structure import SCALAR, STATIC, Op

@@ -20,7 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from funcgrad import _operators, _views
+from funcgrad import _operators
+from funcgrad._facade import _views
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.values import Value, aval_of
 

@@ -11,7 +11,7 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
-from funcgrad import _creation, _views
+from funcgrad._facade import _creation, _views
 from funcgrad._tensor import Tensor
 from funcgrad.engine.capture import later
 from funcgrad.engine.record import record

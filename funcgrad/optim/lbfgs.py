@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from funcgrad import _views
+from funcgrad._facade import _views
 from funcgrad._operators import apply
 from funcgrad._tensor import Tensor
 from funcgrad.autograd.grad_mode import enable_grad, no_grad

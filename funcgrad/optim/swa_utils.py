@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
-from funcgrad import _creation, _dtypes, _views
+from funcgrad import _dtypes
+from funcgrad._facade import _creation, _views
 from funcgrad._tensor import Tensor
 from funcgrad.autograd.grad_mode import no_grad
 from funcgrad.engine.record import record

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funcgrad import _creation, _dtypes
+from funcgrad import _dtypes
+from funcgrad._facade import _creation
 from funcgrad._tensor import Tensor
 
 _TOLERANCES = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from funcgrad import _creation, _dtypes, _operators
+from funcgrad import _dtypes, _operators
+from funcgrad._facade import _creation
 from funcgrad._formats import preserve_format
 from funcgrad._tensor import Tensor
 

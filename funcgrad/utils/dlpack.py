@@ -10,7 +10,8 @@ import enum
 import jax
 import numpy as np
 
-from funcgrad import _creation, _device, _host_memory
+from funcgrad import _device
+from funcgrad._facade import _creation, _host_memory
 from funcgrad._tensor import Tensor
 
 __all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]

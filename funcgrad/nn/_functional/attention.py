@@ -8,8 +8,8 @@ from __future__ import annotations
 import warnings
 
 from funcgrad import _dtypes, _operators, _random
-from funcgrad._creation import creation_form
 from funcgrad._errors import broadcast_shapes
+from funcgrad._facade._creation import creation_form
 from funcgrad._tensor import Tensor
 from funcgrad.nn._functional import dropout
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from enum import IntEnum, auto
 
-from funcgrad._creation import creation_form
 from funcgrad._dtypes import bool_
+from funcgrad._facade._creation import creation_form
 from funcgrad._tensor import Tensor, wrap
 
 

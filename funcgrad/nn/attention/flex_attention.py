@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from funcgrad import _dtypes, _errors, _operators
-from funcgrad._creation import creation_form
+from funcgrad._facade._creation import creation_form
 from funcgrad._tensor import Tensor
 
 _arange = creation_form("arange")

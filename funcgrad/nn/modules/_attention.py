@@ -5,7 +5,7 @@ See https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.h
 
 from __future__ import annotations
 
-from funcgrad import _creation
+from funcgrad._facade import _creation
 from funcgrad.nn import functional as F
 from funcgrad.nn import init
 from funcgrad.nn.modules.linear import NonDynamicallyQuantizableLinear

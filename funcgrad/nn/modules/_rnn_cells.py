@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from funcgrad import _creation, _operators
+from funcgrad import _operators
+from funcgrad._facade import _creation
 from funcgrad._tensor import Tensor
 from funcgrad.nn import init
 from funcgrad.nn.modules.module import Module

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 
-from funcgrad import _creation
+from funcgrad._facade import _creation
 from funcgrad.nn import functional as F
 from funcgrad.nn import init as nn_init
 from funcgrad.nn.modules._attention import MultiheadAttention as MultiheadAttention

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from funcgrad import _creation, _dtypes
+from funcgrad import _dtypes
+from funcgrad._facade import _creation
 from funcgrad.autograd.grad_mode import no_grad
 from funcgrad.nn import functional as F
 from funcgrad.nn import init

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from funcgrad import _creation
+from funcgrad._facade import _creation
 from funcgrad.nn import functional as F
 from funcgrad.nn import init
 from funcgrad.nn.modules.lazy import LazyModuleMixin

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from funcgrad import _dtypes
-from funcgrad._interop import register_module
+from funcgrad._facade._interop import register_module
 from funcgrad._tensor import Tensor
 from funcgrad.autograd.grad_mode import no_grad
 from funcgrad.engine.boundary import no_grad_call

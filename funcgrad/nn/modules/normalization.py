@@ -6,7 +6,7 @@ import numbers
 
 import numpy as np
 
-from funcgrad import _creation
+from funcgrad._facade import _creation
 from funcgrad.nn import functional as F
 from funcgrad.nn import init
 from funcgrad.nn.modules.module import Module

@@ -6,8 +6,9 @@ import math
 import numbers
 import warnings
 
-from funcgrad import _creation, _operators, _random
-from funcgrad._autocast import is_any_autocast_enabled
+from funcgrad import _operators, _random
+from funcgrad._facade import _creation
+from funcgrad._facade._autocast import is_any_autocast_enabled
 from funcgrad._tensor import Tensor
 from funcgrad.nn import init
 from funcgrad.nn.modules._rnn_cells import GRUCell as GRUCell

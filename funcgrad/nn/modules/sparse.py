@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from funcgrad import _creation
+from funcgrad._facade import _creation
 from funcgrad.autograd.grad_mode import no_grad
 from funcgrad.nn import functional as F
 from funcgrad.nn import init

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from funcgrad import _creation, _operators
+from funcgrad import _operators
+from funcgrad._facade import _creation
 from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state
 from funcgrad.nn import functional as F

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import jax.numpy as jnp
 
-from funcgrad import _creation, _views
+from funcgrad._facade import _creation, _views
 from funcgrad._operators import apply
 from funcgrad._tensor import Tensor
 from funcgrad.autograd.grad_mode import no_grad

@@ -6,7 +6,7 @@ See https://docs.pytorch.org/docs/stable/nn.html#utilities.
 from __future__ import annotations
 
 from funcgrad import _operators
-from funcgrad._creation import creation_form
+from funcgrad._facade._creation import creation_form
 from funcgrad._info import finfo
 from funcgrad._random import randn
 from funcgrad._tensor import Tensor

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funcgrad import _creation, _dtypes, _operators
+from funcgrad import _dtypes, _operators
+from funcgrad._facade import _creation
 from funcgrad._tensor import Tensor
 
 _call = _operators.call

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import jax
 
-from funcgrad._interop import from_jax
+from funcgrad._facade._interop import from_jax
 from funcgrad._tensor import Tensor
 from funcgrad.nn.modules.module import Module
 from funcgrad.nn.utils._deprecated import deprecated

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from funcgrad import _creation, _draws, _dtypes, _generator
+from funcgrad import _draws, _dtypes, _generator
+from funcgrad._facade import _creation
 
 
 def _engine(generator):

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, 
 import jax
 import numpy as np
 
-from funcgrad import _creation, _dtypes, _operators
+from funcgrad import _dtypes, _operators
+from funcgrad._facade import _creation
 from funcgrad._tensor import Tensor
 
 __all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]

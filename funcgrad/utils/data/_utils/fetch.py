@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from funcgrad import _creation
+from funcgrad._facade import _creation
 from funcgrad._tensor import Tensor
 from funcgrad.utils.data._utils.collate import default_collate, host_array
 from funcgrad.utils.data.dataset import IterableDataset, Subset, TensorDataset

@@ -7,10 +7,11 @@ import functools
 import jax
 import numpy as np
 
-from funcgrad import _dtypes, _geometry, _host_memory, _operators, _views
-from funcgrad._creation import as_tensor, from_array
+from funcgrad import _dtypes, _operators
 from funcgrad._errors import wrap_dim
-from funcgrad._geometry import root_of, whole
+from funcgrad._facade import _geometry, _host_memory, _views
+from funcgrad._facade._creation import as_tensor, from_array
+from funcgrad._facade._geometry import root_of, whole
 from funcgrad._operators import check_overlap, check_writable, op, write
 from funcgrad._size import Size
 from funcgrad._tensor import Tensor, wrap

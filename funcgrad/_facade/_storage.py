@@ -17,9 +17,10 @@ import itertools
 import math
 import weakref
 
-from funcgrad import _formats, _operators, _views
-from funcgrad._geometry import geometry, is_conj, root_of, shows_memory, whole
-from funcgrad._out_dtypes import CPP
+from funcgrad import _formats, _operators
+from funcgrad._facade import _views
+from funcgrad._facade._geometry import geometry, is_conj, root_of, shows_memory, whole
+from funcgrad._facade._out_dtypes import CPP
 from funcgrad._tensor import DETACH, Tensor, wrap
 from funcgrad.engine.record import as_leaf, detached, record, restrided
 from funcgrad.engine.state import state

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from funcgrad import _creation, _dtypes, _formats
+from funcgrad import _dtypes, _formats
+from funcgrad._facade import _creation
 from funcgrad._size import Size
 from funcgrad._tensor import Tensor
 

@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 
 from funcgrad import _device, _dtypes, _operators
+from funcgrad._facade._storage import formatted
 from funcgrad._size import Size
-from funcgrad._storage import formatted
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.state import state
 from funcgrad.engine.values import Value, aval_of
@@ -240,7 +240,7 @@ def creation_form(name: str):
         except _operators.Override:
             made = _overridden(_operators.op(name), args, named)
         if out is not None:
-            from funcgrad._out import into
+            from funcgrad._facade._out import into
 
             return into(form.op, made, out)
         if memory_format is not None:

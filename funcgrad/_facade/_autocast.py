@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 import warnings
 
-from funcgrad import _autocast_table as table
 from funcgrad import _device, _dtypes, _operators, ops
+from funcgrad._facade import _autocast_table as table
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.record import record as plain_record
 from funcgrad.engine.state import state as thread

@@ -26,8 +26,9 @@ from weakref import ref as weak
 
 import numpy as np
 
-from funcgrad import _device, _dtypes, _views
-from funcgrad._geometry import geometry, root_of, shows_memory, whole
+from funcgrad import _device, _dtypes
+from funcgrad._facade import _views
+from funcgrad._facade._geometry import geometry, root_of, shows_memory, whole
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.launch import read, settle
 from funcgrad.engine.record import as_leaf, record
@@ -199,7 +200,7 @@ def rows(tensor: Tensor, index) -> Tensor | None:
     here = memory.window(geometry(tensor))
     if not here.ndim or index.min() < -here.shape[0] or index.max() >= here.shape[0]:
         return None
-    from funcgrad._creation import from_array
+    from funcgrad._facade._creation import from_array
 
     return from_array(here[index])
 
@@ -237,7 +238,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
         tensor = wrap(None)
         share(tensor, ndarray, Value(None, aval_of(ndarray.shape, ndarray.dtype, _device.CPU)))
         return tensor
-    from funcgrad._creation import from_array
+    from funcgrad._facade._creation import from_array
 
     if not ndarray.dtype.isnative:
         raise ValueError(

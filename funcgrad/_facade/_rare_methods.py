@@ -6,9 +6,10 @@ import warnings
 
 import numpy as np
 
-from funcgrad import _creation, _device, _dtypes, _host_memory, _interop, _operators, _storage
+from funcgrad import _device, _dtypes, _operators
 from funcgrad._errors import refusing, unsupported
-from funcgrad._geometry import is_conj, is_neg
+from funcgrad._facade import _creation, _host_memory, _interop, _storage
+from funcgrad._facade._geometry import is_conj, is_neg
 from funcgrad._size import Size
 from funcgrad._tensor import Tensor, wrap
 
@@ -72,7 +73,7 @@ def as_subclass(self: Tensor, cls: type) -> Tensor:
             "inherits from Tensor."
         )
     made = object.__new__(cls)
-    from funcgrad import _views
+    from funcgrad._facade import _views
 
     value = self._value if self._value is not None else self._refresh()
     out = _operators.record(_ALIAS, (value,))  # of the value: the class may override ops

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from funcgrad import _out_dtypes
-from funcgrad._geometry import OVERLAP, check_overlap
+from funcgrad._facade import _out_dtypes
+from funcgrad._facade._geometry import OVERLAP, check_overlap
 from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state
 
@@ -54,9 +54,9 @@ def _check_operands(op, out, args) -> None:
 
 
 def _into_one(op, result: Tensor, out: Tensor, kwargs: dict, place: int | None = None, name: str = "") -> Tensor:
-    from funcgrad import _storage
+    from funcgrad._facade import _storage
+    from funcgrad._facade._views import _replace
     from funcgrad._operators import write
-    from funcgrad._views import _replace
 
     if state.grad and (result.requires_grad or out.requires_grad):
         raise RuntimeError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import jax
 
-from funcgrad import _device, _dtypes, _formats, _operators, _storage
+from funcgrad import _device, _dtypes, _formats, _operators
+from funcgrad._facade import _storage
 from funcgrad._tensor import Tensor, wrap
 from funcgrad.engine.launch import settle
 from funcgrad.engine.values import Value, aval_of

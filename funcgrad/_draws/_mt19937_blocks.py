@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from funcgrad._cpu_program import CpuProgram
+from funcgrad._draws._cpu_program import CpuProgram
 
 BLOCK, MIDDLE = 624, 397
 RUN = 104  # blocks that one run makes at most, which stay in the cache

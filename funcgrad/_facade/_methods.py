@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from funcgrad import _dtypes, _host_memory, _operators, _storage
-from funcgrad._geometry import check_overlap
+from funcgrad import _dtypes, _operators
+from funcgrad._facade import _host_memory, _storage
+from funcgrad._facade._geometry import check_overlap
+from funcgrad._facade._storage import COPY
 from funcgrad._operators import check_writable, write
-from funcgrad._storage import COPY
 from funcgrad._tensor import Tensor
 from funcgrad.engine.state import state
 

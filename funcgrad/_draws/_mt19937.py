@@ -15,7 +15,7 @@ import threading
 
 import numpy as np
 
-from funcgrad._mt19937_blocks import BLOCK, temper, words
+from funcgrad._draws._mt19937_blocks import BLOCK, temper, words
 
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056  # of torch.get_rng_state()

@@ -42,7 +42,7 @@ def _flat(x):
 
 def _lift(x):
     if isinstance(x, np.ndarray | jax.Array):
-        from funcgrad._creation import from_array
+        from funcgrad._facade._creation import from_array
 
         return from_array(np.array(x) if isinstance(x, np.ndarray) else x)
     if isinstance(x, tuple | list):
