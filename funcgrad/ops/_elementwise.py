@@ -138,12 +138,26 @@ def literal(x: Array, value) -> Array:
 _MEGABYTE = 2**18  # float32 elements
 
 
-def vectorized(y: Array) -> Array:
-    """`y`, an elementwise result of arrays of one shape, in a form that XLA's CPU compiler vectorises.
+def vectorized(x: Array) -> Array:
+    """`x`, an operand of an elementwise op on arrays of one shape, so that XLA's CPU compiler vectorises the op's loop.
 
     It leaves a loop in which no scalar is broadcast unvectorised: a sum of two million-element arrays takes 0.47 ms so,
     and 0.17 times a 1 that it cannot see through; `rsqrt` 2.0 and 0.2, a product with its gradients 1.0 and 0.45.
+
+    The operand is multiplied, not the result. Where a sum goes on to a reduction or a matrix product it is stored for
+    it, and other readers of the sum find it there; of a multiplied result only the product would be stored, and every
+    reader would add the branches of all residual blocks before it anew (a step of a GPT of four blocks 104 and 71 ms).
     """
-    if y.size < _MEGABYTE or not jnp.issubdtype(y.dtype, jnp.floating) or jax.default_backend() != "cpu":
-        return y
-    return y * lax.optimization_barrier(jnp.ones((), y.dtype))
+    if x.size < _MEGABYTE or not jnp.issubdtype(x.dtype, jnp.floating) or jax.default_backend() != "cpu":
+        return x
+    return _times_one(x)
+
+
+@jax.custom_jvp
+def _times_one(x: Array) -> Array:
+    return x * lax.optimization_barrier(jnp.ones((), x.dtype))
+
+
+@_times_one.defjvp
+def _(primals, tangents):
+    return _times_one(*primals), tangents[0]

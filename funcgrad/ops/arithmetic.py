@@ -64,8 +64,8 @@ def _linear(x, y, alpha, sign: int) -> Array:
         return x | (y if _is_one(alpha) else y & as_array(alpha, d))
     if not _is_one(alpha):
         y = y * as_array(alpha, y.dtype)
-    out = x + y if sign > 0 else x - y
-    return cast(vectorized(out) if alike else out, d)
+    x = vectorized(x) if alike else x
+    return cast(x + y if sign > 0 else x - y, d)
 
 
 @old_order("alpha")
@@ -138,7 +138,9 @@ def mul(input: Array | Scalar, other: Array | Scalar) -> Array:
     (x, y), d = arithmetic_operands("mul_cpu", "biuhf8c", input, other)
     if d is _dtypes.bool_:
         return x & y
-    return cast(vectorized(x * y) if _are_alike(input, other) else x * y, d)
+    if _are_alike(input, other):
+        x, y = vectorized(x), vectorized(y)  # each is a factor of the other's gradient
+    return cast(x * y, d)
 
 
 @derivatives(lambda q, x, y: 1 / y, lambda q, x, y: -q / y)
@@ -159,8 +161,8 @@ def div(input: Array | Scalar, other: Array | Scalar, *, rounding_mode: str | No
     if rounding_mode is None:
         (x, y), d = arithmetic_operands("div_cpu", "biuhfc", input, other, floating=True)
         # A number needs no derivative: the custom one doubles the time of tracing a gradient.
-        out = x / y if is_number(other) else _quotient(x, y)
-        return cast(vectorized(out) if _are_alike(input, other) else out, d)
+        x = vectorized(x) if _are_alike(input, other) else x
+        return cast(x / y if is_number(other) else _quotient(x, y), d)
     if rounding_mode not in ("trunc", "floor"):
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"

@@ -154,7 +154,7 @@ log2 = _float("log2", _logarithm(2, 1.0), "log2_vml_cpu", "Logarithm to base 2, 
               "torch.log2(torch.tensor([2.0, 1024.0])) -> tensor([ 1., 10.])")  # fmt: skip
 reciprocal = _float("reciprocal", lambda x: lax.integer_pow(x, -1), "reciprocal_cpu", "``1 / input``.",
                     "torch.reciprocal(torch.tensor([2.0, 4.0])) -> tensor([0.5000, 0.2500])")  # fmt: skip
-rsqrt = _float("rsqrt", lambda x: vectorized(lax.rsqrt(x)), "rsqrt_cpu", "Reciprocal square root, ``1 / sqrt(input)``.",
+rsqrt = _float("rsqrt", lambda x: lax.rsqrt(vectorized(x)), "rsqrt_cpu", "Reciprocal square root, ``1 / sqrt(input)``.",
                "torch.rsqrt(torch.tensor([1.0, 4.0])) -> tensor([1.0000, 0.5000])")  # fmt: skip
 sigmoid = _float("sigmoid", lax.logistic, "sigmoid_cpu", "Logistic function, ``1 / (1 + exp(-input))``.",
                  "torch.sigmoid(torch.tensor([0.0, 1.0])) -> tensor([0.5000, 0.7311])")  # fmt: skip
@@ -165,7 +165,7 @@ sinc = _float("sinc", _sinc, "sinc_cpu",
               "torch.sinc(torch.tensor([0.0, 0.5])) -> tensor([1.0000, 0.6366])")  # fmt: skip
 sinh = _float("sinh", lax.sinh, "sinh_cpu", "Hyperbolic sine, ``(exp(input) - exp(-input)) / 2``.",
               "torch.sinh(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 1.1752])")  # fmt: skip
-sqrt = _float("sqrt", lambda x: vectorized(lax.sqrt(x)), "sqrt_vml_cpu", "Square root, ``sqrt(input)``; NaN below 0.",
+sqrt = _float("sqrt", lambda x: lax.sqrt(vectorized(x)), "sqrt_vml_cpu", "Square root, ``sqrt(input)``; NaN below 0.",
               "torch.sqrt(torch.tensor([1.0, 4.0])) -> tensor([1., 2.])")  # fmt: skip
 tan = _float("tan", _trigonometry.tan, "tan_vml_cpu", "Tangent of angles in radians, ``tan(input)``.",
              "torch.tan(torch.tensor([0.0, 1.0])) -> tensor([0.0000, 1.5574])")  # fmt: skip
@@ -320,7 +320,7 @@ def neg(input: Array) -> Array:
             "use the `~` or `logical_not()` operator instead."
         )
     _errors.check_dtype("neg_cpu", _dtypes.to_dtype(input.dtype), "ihfc")
-    return vectorized(lax.neg(input))
+    return lax.neg(vectorized(input))
 
 
 @checked

@@ -55,15 +55,15 @@ def _static_power(x: Array, exponent) -> Array:
     if x.dtype == jnp.bool_ or exponent == 1:
         return x
     if exponent == 2:
-        return vectorized(lax.square(x))
+        return lax.square(vectorized(x))
     if jnp.issubdtype(x.dtype, jnp.integer):
         return lax.integer_pow(x, int(exponent))
     if exponent == 0.5:
-        return vectorized(lax.sqrt(x))
+        return lax.sqrt(vectorized(x))
     if exponent == -0.5:
-        return vectorized(lax.rsqrt(x))
+        return lax.rsqrt(vectorized(x))
     if not isinstance(exponent, complex) and exponent == int(exponent) and -_MULTIPLIED <= exponent <= _MULTIPLIED:
-        return in_float32(lambda v: vectorized(lax.integer_pow(v, int(exponent))))(x)
+        return in_float32(lambda v: lax.integer_pow(vectorized(v), int(exponent)))(x)
     return in_float32(lambda v: _power(v, jnp.full_like(v, exponent)))(x)
 
 
